@@ -46,8 +46,10 @@ impl<'a> KnownHeaders<'a> {
     }
 
     /// The headers the request has, in index order.
-    pub fn iter(&self) -> impl Iterator<Item = (KnownHeader, &'a [u8])> {
-        KnownHeader::ALL.into_iter().filter_map(|header| Some((header, self.get(header)?)))
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = (KnownHeader, &'a [u8])> + use<'a> {
+        let headers = *self;
+        KnownHeader::ALL.into_iter().filter_map(move |header| Some((header, headers.get(header)?)))
     }
 
     /// Length and offset as sent, also of an absent header.
