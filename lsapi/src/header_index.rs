@@ -24,11 +24,12 @@ impl<'a> KnownHeaders<'a> {
         at: usize,
     ) -> Result<Self, DecodeError> {
         let headers = Self { index, block, order };
-        for slot in 0..KnownHeader::COUNT {
-            let (len, offset) = headers.slot(slot);
+        for header in KnownHeader::ALL {
+            let (len, offset) = headers.slot(header);
             // A removed header keeps its length: only the offset tells that it is absent.
             if offset != 0 {
-                check_slice("header offset", at + OFFSETS_AT + 4 * slot, offset, len.into(), block.len())?;
+                let at = at + OFFSETS_AT + 4 * header.index();
+                check_slice(["header offset", "header length"], at, offset, len.into(), block.len())?;
             }
         }
         Ok(headers)
@@ -38,7 +39,7 @@ impl<'a> KnownHeaders<'a> {
     #[inline]
     #[must_use]
     pub fn get(&self, header: KnownHeader) -> Option<&'a [u8]> {
-        let (len, offset) = self.slot(header.index());
+        let (len, offset) = self.slot(header);
         if offset == 0 {
             return None;
         }
@@ -55,7 +56,8 @@ impl<'a> KnownHeaders<'a> {
     /// Length and offset as sent, also of an absent header.
     #[inline]
     #[must_use]
-    pub fn slot(&self, index: usize) -> (u16, i32) {
+    pub fn slot(&self, header: KnownHeader) -> (u16, i32) {
+        let index = header.index();
         let len = read::u16_at(self.index, 2 * index, self.order);
         let offset = read::i32_at(self.index, OFFSETS_AT + 4 * index, self.order);
         (len.unwrap_or(0), offset.unwrap_or(0))
@@ -86,14 +88,10 @@ impl<'a> UnknownHeaders<'a> {
         let headers = Self { array, block, order };
         for (number, entry) in headers.entries().enumerate() {
             let at = at + number * UNKNOWN_HEADER_LEN;
-            check_slice("unknown header nameOff", at, entry.name_off, entry.name_len.into(), block.len())?;
-            check_slice(
-                "unknown header valueOff",
-                at + 8,
-                entry.value_off,
-                entry.value_len.into(),
-                block.len(),
-            )?;
+            let name = ["unknown header nameOff", "unknown header nameLen"];
+            check_slice(name, at, entry.name_off, entry.name_len.into(), block.len())?;
+            let value = ["unknown header valueOff", "unknown header valueLen"];
+            check_slice(value, at + 8, entry.value_off, entry.value_len.into(), block.len())?;
         }
         Ok(headers)
     }
@@ -151,24 +149,25 @@ pub struct UnknownHeaderEntry {
     pub value_len: i32,
 }
 
-/// Checks that `offset..offset + len` lies inside a block of `size` bytes, in 64 bits.
+/// Checks that `offset..offset + len` lies inside a block of `size` bytes, in 64 bits. `fields` are the names of the two, for
+/// the error; a signed length follows its offset.
 fn check_slice(
-    field: &'static str,
+    [offset_field, len_field]: [&'static str; 2],
     at: usize,
     offset: i32,
     len: i64,
     size: usize,
 ) -> Result<(), DecodeError> {
     if offset < 0 {
-        return Err(DecodeError::invalid(field, at, offset, Reason::Negative));
+        return Err(DecodeError::invalid(offset_field, at, offset, Reason::Negative));
     }
     if len < 0 {
-        return Err(DecodeError::invalid("unknown header length", at + 4, len, Reason::Negative));
+        return Err(DecodeError::invalid(len_field, at + 4, len, Reason::Negative));
     }
     let end = i64::from(offset) + len;
     match usize::try_from(end) {
         Ok(end) if end <= size => Ok(()),
-        _ => Err(DecodeError::invalid(field, at, offset, Reason::OutOfBlock { size })),
+        _ => Err(DecodeError::invalid(offset_field, at, offset, Reason::OutOfBlock { size })),
     }
 }
 

@@ -196,7 +196,7 @@ impl From<&BeginRequest<'_>> for RawRequest {
             env: list(request.env()),
             env_terminator: vec![0; 4],
             padding: Some(request.padding().to_vec()),
-            known: std::array::from_fn(|index| known.slot(index)),
+            known: KnownHeader::ALL.map(|header| known.slot(header)),
             known_hole: known.hole(),
             unknown: request.unknown_headers().entries().collect(),
             block: request.header_block().to_vec(),
