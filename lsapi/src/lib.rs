@@ -23,7 +23,7 @@
 //! This crate owns the bytes and nothing else: no sockets, no processes, no policy. Decoding borrows from the
 //! caller's buffer, allocates nothing, never writes into its input and never panics; what was decoded can be
 //! encoded again byte for byte. Encoding covers both sides, deliberately broken packets included
-//! ([`RawRequest`]), because a mock server has to send them.
+//! ([`RawRequest`], [`RawResponseHeader`], [`RawHeader`]), because a mock server has to send them.
 //!
 //! ```
 //! use lsapi::{BeginRequest, DecodeError, KnownHeader, RequestBuilder, limits};
@@ -57,7 +57,9 @@ mod known_header;
 pub mod limits;
 mod packet_header;
 mod packet_type;
+mod raw_header;
 mod raw_request;
+mod raw_response_header;
 mod read;
 mod request_builder;
 mod response_encode;
@@ -74,7 +76,9 @@ pub use header_index::{KnownHeaders, UnknownHeader, UnknownHeaderEntry, UnknownH
 pub use known_header::KnownHeader;
 pub use packet_header::{HEADER_LEN, MAGIC, PacketHeader};
 pub use packet_type::PacketType;
-pub use raw_request::{RawEnv, RawHeader, RawRequest};
+pub use raw_header::RawHeader;
+pub use raw_request::{RawEnv, RawRequest};
+pub use raw_response_header::RawResponseHeader;
 pub use request_builder::RequestBuilder;
 pub use response_encode::{
     CONN_CLOSE, HeadError, REQ_RECEIVED, RESP_END, ResponseHead, pid_notice, put_stderr, put_stream,

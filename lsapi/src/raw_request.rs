@@ -4,37 +4,8 @@
 //! wants to break. Counts and lengths are computed from the parts unless they are set.
 
 use crate::limits::{BEGIN_REQUEST_FIXED, HEADER_INDEX_LEN, UNKNOWN_HEADER_LEN};
-use crate::{
-    BeginRequest, ByteOrder, EnvEntry, EnvList, KnownHeader, MAGIC, PacketHeader, PacketType,
-    UnknownHeaderEntry,
-};
-
-/// The eight bytes of a packet header, each part settable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RawHeader {
-    /// The first two bytes, `LS` in a right packet.
-    pub magic: [u8; 2],
-    /// The type byte.
-    pub type_byte: u8,
-    /// The flag byte. It does not decide how integers are written; [`RawRequest::order`] does.
-    pub flag: u8,
-    /// The packet length; `None` writes the right one.
-    pub len: Option<i32>,
-}
-
-impl RawHeader {
-    /// A right header for a packet in `order`.
-    #[must_use]
-    pub const fn new(ty: PacketType, order: ByteOrder) -> Self {
-        Self { magic: MAGIC, type_byte: ty.byte(), flag: order.flag(), len: None }
-    }
-}
-
-impl From<PacketHeader> for RawHeader {
-    fn from(header: PacketHeader) -> Self {
-        Self { magic: MAGIC, type_byte: header.type_byte, flag: header.flag, len: None }
-    }
-}
+use crate::raw_header::{RawHeader, wrap_i32};
+use crate::{BeginRequest, ByteOrder, EnvEntry, EnvList, HEADER_LEN, KnownHeader, UnknownHeaderEntry};
 
 /// An entry of an environment list. Keys and values here include their final NUL.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -138,8 +109,7 @@ impl RawRequest {
         let int = |out: &mut Vec<u8>, value: i32| out.extend(self.order.i32_bytes(value));
         let count = |set: Option<i32>, len: usize| set.unwrap_or_else(|| wrap_i32(len));
 
-        out.extend(self.header.magic);
-        out.extend([self.header.type_byte, self.header.flag, 0, 0, 0, 0]);
+        out.extend([0; HEADER_LEN]);
         int(&mut out, count(self.http_header_len, self.block.len()));
         int(&mut out, self.req_body_len);
         for offset in self.string_offsets {
@@ -169,9 +139,9 @@ impl RawRequest {
         }
         out.extend(&self.block);
 
-        let len = count(self.header.len, out.len());
-        if let Some(field) = out.get_mut(4..8) {
-            field.copy_from_slice(&self.order.i32_bytes(len));
+        let header = self.header.encode(self.order, out.len() - HEADER_LEN);
+        if let Some(start) = out.first_chunk_mut() {
+            *start = header;
         }
         out
     }
@@ -202,12 +172,6 @@ impl From<&BeginRequest<'_>> for RawRequest {
             block: request.header_block().to_vec(),
         }
     }
-}
-
-/// `len` in 32 bits, wrapping: a packet that long cannot be right anyway.
-#[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "documented above")]
-const fn wrap_i32(len: usize) -> i32 {
-    len as i32
 }
 
 /// `len` in 16 bits, wrapping; set the length yourself for longer strings.

@@ -1,7 +1,6 @@
 //! Building right BEGIN_REQUEST packets from a method, a path, variables and headers.
 
-use crate::raw_request::{RawEnv, RawHeader, RawRequest};
-use crate::{ByteOrder, KnownHeader, PacketType, UnknownHeaderEntry};
+use crate::{ByteOrder, KnownHeader, PacketType, RawEnv, RawHeader, RawRequest, UnknownHeaderEntry};
 
 /// What a real server puts before the request line, so that no header can have offset 0.
 const BLOCK_START: [u8; 4] = [0; 4];
@@ -63,7 +62,8 @@ impl RequestBuilder {
         self
     }
 
-    /// Sets a variable: the existing one in its place, a new one at the end.
+    /// Sets a variable: the existing one in its place, a new one at the end. A value may have 65 534 bytes; the packet cannot
+    /// tell the length of a longer one.
     #[must_use]
     pub fn env(mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         let entry = RawEnv::new(key.as_ref(), value.as_ref());

@@ -39,19 +39,26 @@ pub const fn stream_header(len: usize) -> [u8; HEADER_LEN] {
 
 /// Appends `body` as RESP_STREAM packets, as many as its length takes; none for an empty one.
 pub fn put_stream(body: &[u8], out: &mut Vec<u8>) {
-    put_chunks(PacketType::RespStream, body, out);
+    for chunk in body.chunks(MAX_STREAM_PAYLOAD) {
+        put_packet(PacketType::RespStream, chunk, out);
+    }
 }
 
 /// Appends `text` as STDERR_STREAM packets, as many as its length takes; none for an empty one.
 pub fn put_stderr(text: &[u8], out: &mut Vec<u8>) {
-    put_chunks(PacketType::StderrStream, text, out);
+    for chunk in text.chunks(MAX_STREAM_PAYLOAD) {
+        // A server takes a payload of this shape for a PID notice and does not log it. In two packets it is text.
+        let split =
+            if chunk.len() == 8 && chunk.starts_with(&PID_MARK) { PID_MARK.len() } else { chunk.len() };
+        for piece in chunk.chunks(split) {
+            put_packet(PacketType::StderrStream, piece, out);
+        }
+    }
 }
 
-fn put_chunks(ty: PacketType, bytes: &[u8], out: &mut Vec<u8>) {
-    for chunk in bytes.chunks(MAX_STREAM_PAYLOAD) {
-        out.extend(PacketHeader::new(ty, chunk.len()).encode());
-        out.extend(chunk);
-    }
+fn put_packet(ty: PacketType, payload: &[u8], out: &mut Vec<u8>) {
+    out.extend(PacketHeader::new(ty, payload.len()).encode());
+    out.extend(payload);
 }
 
 /// The header lines of a response under construction. Cleared and used again, it does not allocate.

@@ -68,6 +68,12 @@ impl<'a> ResponseHeader<'a> {
         HeaderLines { lengths: self.lengths, rest: self.lines, order: self.order }
     }
 
+    /// Everything behind the table of lengths, whether or not the lengths cover it.
+    #[must_use]
+    pub const fn line_bytes(&self) -> &'a [u8] {
+        self.lines
+    }
+
     /// Bytes of the payload beyond the announced lines; negative if the lines announce more than there is. A right
     /// packet has 0.
     #[must_use]
@@ -93,7 +99,11 @@ impl<'a> Iterator for HeaderLines<'a> {
             let len = read::u16_at(self.lengths, 0, self.order)?.cast_signed();
             self.lengths = self.lengths.get(2..)?;
             let Ok(len @ 1..) = usize::try_from(len) else { continue };
-            let (raw, rest) = self.rest.split_at_checked(len)?;
+            let Some((raw, rest)) = self.rest.split_at_checked(len) else {
+                // From here on, nobody can tell where lines start.
+                self.lengths = &[];
+                return None;
+            };
             self.rest = rest;
             return Some(HeaderLine { raw });
         }

@@ -8,8 +8,8 @@ mod support;
 use lsapi::limits::{MAX_REQUEST_PACKET, MAX_RESPONSE_HEADER_PAYLOAD, MAX_STREAM_PAYLOAD};
 use lsapi::{
     AppPacket, BeginRequest, ByteOrder, CONN_CLOSE, DecodeError, HEADER_LEN, KnownHeader, PacketHeader,
-    PacketType, REQ_RECEIVED, RESP_END, RawEnv, RawHeader, RawRequest, RequestBuilder, ResponseHead,
-    ServerPacket, UnknownHeaderEntry, pid_notice, put_stderr, put_stream,
+    PacketType, REQ_RECEIVED, RESP_END, RawEnv, RawHeader, RawRequest, RawResponseHeader, RequestBuilder,
+    ResponseHead, ServerPacket, UnknownHeaderEntry, pid_notice, put_stderr, put_stream,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -179,6 +179,7 @@ fn check_app_packet(bytes: &[u8], header: PacketHeader, packet: &AppPacket<'_>) 
         AppPacket::RespHeader(head) => {
             assert!(header.payload_len() <= MAX_RESPONSE_HEADER_PAYLOAD);
             assert_eq!(head.lengths().count(), head.count());
+            assert_eq!(RawResponseHeader::from((header, *head)).encode(), whole);
             head.lines()
                 .flat_map(|line| [line.raw, line.text(), line.name_value().unwrap_or_default().1])
                 .collect()
