@@ -1,0 +1,12 @@
+//! One LSAPI connection, from the server's side.
+//!
+//! Everything that passes goes into a [`Transcript`](crate::Transcript) with its time, and what can happen is told
+//! apart: a packet, bytes that are none, an end, a reset, nothing in time. A connection judges single packets as a real
+//! server does; whether they make a response is for [`Response`](crate::Response) to say.
+
+mod client;
+mod pace;
+mod socket;
+
+pub use client::{ConnectError, Connection, Incoming, SendError, within};
+pub use pace::{DEFAULT_PAUSE, Pace};

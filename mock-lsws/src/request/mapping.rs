@@ -1,0 +1,99 @@
+//! How a URL comes to an application, and what that makes of its path.
+
+use std::path::PathBuf;
+
+/// The part of the server's configuration a request fell under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mapping {
+    /// A Python application mounted at `prefix`: `/` or `/app/`. SCRIPT_NAME loses its last slash, and the variables about
+    /// the document root are left out.
+    WsgiContext {
+        /// Where it is mounted; begins and ends with `/`.
+        prefix: String,
+    },
+    /// Any LSAPI application mounted at `prefix`. SCRIPT_NAME keeps its last slash.
+    LsapiContext {
+        /// Where it is mounted; begins and ends with `/`.
+        prefix: String,
+        /// The folder of static files, for DOCUMENT_ROOT and PATH_TRANSLATED.
+        document_root: PathBuf,
+    },
+    /// A script below the document root, handled by its suffix.
+    Script {
+        /// The script in URLs, for example `/x.php`.
+        name: String,
+        /// The folder it lies in.
+        document_root: PathBuf,
+    },
+}
+
+/// A path, split.
+pub(super) struct Split {
+    pub(super) script_name: Vec<u8>,
+    /// `None` where the variable is left out.
+    pub(super) path_info: Option<Vec<u8>>,
+    pub(super) script_filename: Option<Vec<u8>>,
+    pub(super) document_root: Option<Vec<u8>>,
+    pub(super) path_translated: Option<Vec<u8>>,
+}
+
+impl Mapping {
+    /// A Python application at `/`, the mapping when nothing else is said.
+    #[must_use]
+    pub fn root() -> Self {
+        Self::WsgiContext { prefix: "/".into() }
+    }
+
+    /// Splits a decoded path. One that is not below the mount point is taken as if it were the part below it.
+    pub(super) fn split(&self, path: &[u8]) -> Split {
+        let below = |prefix: &str| {
+            let prefix = prefix.trim_end_matches('/').as_bytes();
+            let rest = path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with(b"/"));
+            rest.unwrap_or(path).to_vec()
+        };
+        match self {
+            Self::WsgiContext { prefix } => Split {
+                script_name: prefix.trim_end_matches('/').as_bytes().to_vec(),
+                path_info: Some(below(prefix)),
+                script_filename: None,
+                document_root: None,
+                path_translated: None,
+            },
+            Self::LsapiContext { prefix, document_root } => {
+                let path_info = below(prefix);
+                Split {
+                    script_name: format!("{}/", prefix.trim_end_matches('/')).into_bytes(),
+                    script_filename: None,
+                    path_translated: Some(join(document_root, &path_info)),
+                    document_root: Some(folder(document_root)),
+                    path_info: Some(path_info),
+                }
+            }
+            Self::Script { name, document_root } => {
+                let path_info = Some(below(name)).filter(|rest| !rest.is_empty());
+                Split {
+                    script_name: name.clone().into_bytes(),
+                    script_filename: Some(join(document_root, name.as_bytes())),
+                    path_translated: path_info.as_ref().map(|info| join(document_root, info)),
+                    document_root: Some(folder(document_root)),
+                    path_info,
+                }
+            }
+        }
+    }
+}
+
+impl Default for Mapping {
+    fn default() -> Self {
+        Self::root()
+    }
+}
+
+fn folder(path: &std::path::Path) -> Vec<u8> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes.strip_suffix(b"/").unwrap_or(bytes).to_vec()
+}
+
+fn join(folder_path: &std::path::Path, below: &[u8]) -> Vec<u8> {
+    [&folder(folder_path), below].concat()
+}

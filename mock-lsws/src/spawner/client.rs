@@ -1,0 +1,368 @@
+//! The side of the spawner a program uses.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags, Signal};
+use tokio::sync::{oneshot, watch};
+
+use super::message::{Message, Request};
+use super::pipe::Pipe;
+use crate::app_process::StartError;
+use crate::process_table::{self, ProcessInfo};
+use crate::{AppCommand, Exit};
+
+/// How long the keeper may take to come up, and to go when everything below it has ended.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// A running spawner. Dropping it ends and reaps every process below it before it returns.
+#[derive(Debug)]
+pub struct Spawner {
+    keeper: Child,
+    to_keeper: Pipe,
+    server: Server,
+    shared: Arc<Shared>,
+}
+
+/// The process that is the parent of the applications.
+#[derive(Debug)]
+struct Server {
+    pid: i32,
+    pidfd: Option<OwnedFd>,
+    pipe: Pipe,
+    exit: watch::Receiver<Option<Ended>>,
+}
+
+/// What both readers write and everybody else reads.
+#[derive(Debug, Default)]
+struct Shared {
+    next_id: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Who waits for which answer.
+    waiting: HashMap<Waiting, oneshot::Sender<Message>>,
+    /// The end of each process, by pid. Descendants nobody asked for are in it too.
+    exits: HashMap<i32, watch::Sender<Option<Ended>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Waiting {
+    Server,
+    Spawn(u64),
+    Done,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ended {
+    exit: Exit,
+    at: u64,
+}
+
+impl Spawner {
+    /// Starts `exe` with `args`, which has to call [`serve`](super::serve); `mock-lsws spawner` does.
+    ///
+    /// Must be called inside a tokio runtime with I/O and time enabled.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not answer as a spawner.
+    pub async fn start<S: AsRef<OsStr>>(
+        exe: &Path,
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<Self, SpawnerError> {
+        let error = |source| SpawnerError::Start { exe: exe.to_path_buf(), source };
+        let (ours, theirs) = UnixStream::pair().map_err(error)?;
+        let keeper = Command::new(exe)
+            .args(args)
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            // Out of reach of Ctrl-C: it has to live until everything else has ended.
+            .process_group(0)
+            .spawn()
+            .map_err(error)?;
+        // From here on a failure has to take the keeper with it.
+        let guard = KeeperGuard(Some(keeper));
+        let shared = Arc::new(Shared::default());
+        let to_keeper = Pipe::start(ours, Shared::reader(&shared, true)).map_err(error)?;
+        let server = Self::start_server(&to_keeper, &shared).await.map_err(error)?;
+        let keeper = guard.release().ok_or_else(|| error(io::ErrorKind::NotFound.into()))?;
+        Ok(Self { keeper, to_keeper, server, shared })
+    }
+
+    async fn start_server(to_keeper: &Pipe, shared: &Arc<Shared>) -> io::Result<Server> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let answer = shared.wait_for(Waiting::Server);
+        to_keeper.send(&Request::StartServer, vec![theirs.into()])?;
+        let answer = tokio::time::timeout(LIMIT, answer).await;
+        match answer {
+            Ok(Ok(Message::ServerStarted { pid })) => Ok(Server {
+                pid,
+                pidfd: open_pidfd(pid),
+                pipe: Pipe::start(ours, Shared::reader(shared, false))?,
+                exit: shared.exit_of(pid, 0),
+            }),
+            Ok(Ok(Message::ServerFailed { reason })) => Err(io::Error::other(reason)),
+            _ => Err(io::Error::other("it does not answer as a spawner")),
+        }
+    }
+
+    /// Starts an application with `input`, a connection end or a listening socket, as descriptor 0. When this returns no
+    /// copy of `input` is left in this process.
+    ///
+    /// # Errors
+    /// When the command is wrong, the application did not come as far as its binary, or the server process is gone.
+    pub async fn spawn(&self, command: &AppCommand, input: OwnedFd) -> Result<SpawnedApp, StartError> {
+        let spec = command.resolve()?;
+        let log = command.open_log()?;
+        let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
+        let answer = self.shared.wait_for(Waiting::Spawn(id));
+        self.server
+            .pipe
+            .send(&Request::Spawn { id, spec }, vec![input, log])
+            .map_err(|_| StartError::SpawnerGone)?;
+        match answer.await {
+            Ok(Message::Spawned { pid, at, .. }) => {
+                Ok(SpawnedApp { pid, pidfd: open_pidfd(pid), at, exit: self.shared.exit_of(pid, at) })
+            }
+            Ok(Message::SpawnFailed { error, .. }) => Err(error.into()),
+            _ => Err(StartError::SpawnerGone),
+        }
+    }
+
+    /// The pid of the server process, the parent of the applications.
+    #[must_use]
+    pub const fn pid(&self) -> i32 {
+        self.server.pid
+    }
+
+    /// Kills the server process, as if the web server had died, and waits until its applications have lost it. They go
+    /// on living, and are still watched and ended with the spawner.
+    ///
+    /// # Errors
+    /// When it cannot be told whether it has ended.
+    pub async fn kill(&self) -> Result<(), SpawnerError> {
+        if let Some(pidfd) = &self.server.pidfd {
+            // It may have ended by itself.
+            let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
+        }
+        wait_for_end(&self.server.exit).await.map(|_| ())
+    }
+
+    /// Starts a new server process in place of one that was killed.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn restart(&mut self) -> Result<(), SpawnerError> {
+        let server = Self::start_server(&self.to_keeper, &self.shared).await;
+        self.server = server.map_err(|source| SpawnerError::Server { source })?;
+        Ok(())
+    }
+
+    /// The processes below the spawner at this moment, without its own two: applications, their descendants, and
+    /// descendants that lost their parents. Ended ones nobody has reaped are among them.
+    #[must_use]
+    pub fn descendants(&self) -> Vec<ProcessInfo> {
+        let mut found = process_table::descendants(self.keeper.id().cast_signed());
+        found.retain(|process| process.pid != self.server.pid);
+        found
+    }
+
+    /// Ends and reaps everything, and returns what had to be ended: empty after applications that left by themselves.
+    ///
+    /// # Errors
+    /// When the keeper is gone or takes too long.
+    pub async fn shutdown(self) -> Result<Vec<ProcessInfo>, SpawnerError> {
+        let answer = self.shared.wait_for(Waiting::Done);
+        self.to_keeper.send(&Request::Shutdown, Vec::new()).map_err(|_| SpawnerError::Gone)?;
+        match tokio::time::timeout(LIMIT, answer).await {
+            Ok(Ok(Message::Done { ended })) => Ok(ended),
+            _ => Err(SpawnerError::Gone),
+        }
+    }
+}
+
+impl Drop for Spawner {
+    fn drop(&mut self) {
+        self.to_keeper.close();
+        wait_or_kill(&mut self.keeper);
+    }
+}
+
+/// Ends a keeper that did not become a spawner.
+struct KeeperGuard(Option<Child>);
+
+impl KeeperGuard {
+    fn release(mut self) -> Option<Child> {
+        self.0.take()
+    }
+}
+
+impl Drop for KeeperGuard {
+    fn drop(&mut self) {
+        if let Some(keeper) = &mut self.0 {
+            let _ = keeper.kill();
+            let _ = keeper.wait();
+        }
+    }
+}
+
+/// Waits for a keeper that is on its way out, and ends it when it takes too long.
+fn wait_or_kill(keeper: &mut Child) {
+    if let Some(pidfd) = open_pidfd(keeper.id().cast_signed()) {
+        let limit = Timespec { tv_sec: LIMIT.as_secs().cast_signed(), tv_nsec: 0 };
+        let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
+        let _ = rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&limit)));
+    }
+    // Without effect on one that has ended.
+    let _ = keeper.kill();
+    let _ = keeper.wait();
+}
+
+fn open_pidfd(pid: i32) -> Option<OwnedFd> {
+    rustix::process::pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_for(&self, what: Waiting) -> oneshot::Receiver<Message> {
+        let (sender, receiver) = oneshot::channel();
+        self.state().waiting.insert(what, sender);
+        receiver
+    }
+
+    /// Follows the end of a process that started at `since`. An older end belongs to another process of that pid.
+    fn exit_of(&self, pid: i32, since: u64) -> watch::Receiver<Option<Ended>> {
+        let mut state = self.state();
+        let sender = state.exits.entry(pid).or_default();
+        if sender.borrow().is_some_and(|ended| ended.at < since) {
+            *sender = watch::Sender::default();
+        }
+        sender.subscribe()
+    }
+
+    /// What is done with each message, and with the end of them.
+    fn reader(shared: &Arc<Self>, from_keeper: bool) -> impl FnMut(Option<Message>) + Send + use<> {
+        let shared = Arc::clone(shared);
+        move |message| shared.take(message, from_keeper)
+    }
+
+    fn take(&self, message: Option<Message>, from_keeper: bool) {
+        let mut state = self.state();
+        let waiting = match &message {
+            Some(Message::Exited { pid, exit, at }) => {
+                let ended = Ended { exit: *exit, at: *at };
+                state.exits.entry(*pid).or_default().send_replace(Some(ended));
+                return;
+            }
+            Some(Message::ServerStarted { .. } | Message::ServerFailed { .. }) => Waiting::Server,
+            Some(Message::Spawned { id, .. } | Message::SpawnFailed { id, .. }) => Waiting::Spawn(*id),
+            Some(Message::Done { .. }) => Waiting::Done,
+            // Without the keeper nothing will be told any more; without the server only its answers are missing.
+            None if from_keeper => {
+                state.waiting.clear();
+                state.exits.clear();
+                return;
+            }
+            None => {
+                state.waiting.retain(|what, _| !matches!(what, Waiting::Spawn(_)));
+                return;
+            }
+        };
+        if let (Some(sender), Some(message)) = (state.waiting.remove(&waiting), message) {
+            // Whoever asked may have given up.
+            let _ = sender.send(message);
+        }
+    }
+}
+
+/// An application a [`Spawner`] started. Dropping it leaves the process alone: that belongs to the spawner.
+#[derive(Debug)]
+pub struct SpawnedApp {
+    pid: i32,
+    pidfd: Option<OwnedFd>,
+    at: u64,
+    exit: watch::Receiver<Option<Ended>>,
+}
+
+impl SpawnedApp {
+    /// The process id; also the id of its process group and session.
+    #[must_use]
+    pub const fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Waits until it has ended. Can be asked again, and from several places at once.
+    ///
+    /// # Errors
+    /// When the spawner is gone before that.
+    pub async fn wait(&self) -> Result<Exit, SpawnerError> {
+        wait_for_end(&self.exit).await
+    }
+
+    /// How it ended, if it has.
+    #[must_use]
+    pub fn exit(&self) -> Option<Exit> {
+        self.exit.borrow().map(|ended| ended.exit)
+    }
+
+    /// How long it lived, once it has ended, measured where it was reaped.
+    #[must_use]
+    pub fn lifetime(&self) -> Option<Duration> {
+        self.exit.borrow().map(|ended| Duration::from_micros(ended.at.saturating_sub(self.at)))
+    }
+
+    /// Sends a signal to the process, not to its descendants.
+    ///
+    /// # Errors
+    /// When it has ended, or belongs to another user.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        match &self.pidfd {
+            Some(pidfd) if self.exit().is_none() => Ok(rustix::process::pidfd_send_signal(pidfd, signal)?),
+            _ => Err(rustix::io::Errno::SRCH.into()),
+        }
+    }
+}
+
+async fn wait_for_end(exit: &watch::Receiver<Option<Ended>>) -> Result<Exit, SpawnerError> {
+    let mut exit = exit.clone();
+    let ended = exit.wait_for(Option::is_some).await.map_err(|_| SpawnerError::Gone)?;
+    ended.map(|ended| ended.exit).ok_or(SpawnerError::Gone)
+}
+
+/// A spawner that does not work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnerError {
+    /// It could not be started.
+    #[error("the spawner process could not be started from {exe}: {source}", exe = .exe.display())]
+    Start {
+        /// The program that should have become it.
+        exe: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Its server process could not be started.
+    #[error("a new server process could not be started: {source}")]
+    Server {
+        /// Why.
+        source: io::Error,
+    },
+    /// It has ended, or does not answer any more.
+    #[error("the spawner process has ended")]
+    Gone,
+}

@@ -1,0 +1,75 @@
+//! What client, keeper and server say to each other.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Exit;
+use crate::launch::{LaunchError, LaunchSpec};
+use crate::process_table::ProcessInfo;
+
+/// From the client. Descriptors that belong to a request travel with its frame.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// To the keeper, with one descriptor: start a server that is talked to through it.
+    StartServer,
+    /// To the server, with two descriptors: start an application with these as 0 and 2.
+    Spawn {
+        /// Comes back in the answer.
+        id: u64,
+        /// What to start.
+        spec: LaunchSpec,
+    },
+    /// To the keeper: end everything, answer, leave.
+    Shutdown,
+}
+
+/// To the client, from either.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Message {
+    /// The keeper has a server.
+    ServerStarted {
+        /// Its pid.
+        pid: i32,
+    },
+    /// The keeper could not make a server.
+    ServerFailed {
+        /// Why.
+        reason: String,
+    },
+    /// An application runs.
+    Spawned {
+        /// From the request.
+        id: u64,
+        /// Its pid.
+        pid: i32,
+        /// Monotonic time in microseconds.
+        at: u64,
+    },
+    /// An application could not be started.
+    SpawnFailed {
+        /// From the request.
+        id: u64,
+        /// Why.
+        error: LaunchError,
+    },
+    /// A process was reaped: an application, the server, or a descendant whose parents are gone.
+    Exited {
+        /// Its pid.
+        pid: i32,
+        /// How it ended.
+        exit: Exit,
+        /// Monotonic time in microseconds.
+        at: u64,
+    },
+    /// Everything has ended.
+    Done {
+        /// What had to be ended.
+        ended: Vec<ProcessInfo>,
+    },
+}
+
+/// The monotonic clock, which is the same in all processes, in microseconds.
+pub(crate) fn now() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let part = |value: i64| u64::try_from(value).unwrap_or_default();
+    part(time.tv_sec) * 1_000_000 + part(time.tv_nsec) / 1000
+}

@@ -1,0 +1,146 @@
+//! Collecting entries, from several connections at once.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::entry::{Entry, Event};
+
+/// Payload kept in full. What comes after is kept in its first bytes only: an application that never stops sending
+/// must not fill the memory.
+const KEEP: usize = 64 << 20;
+
+/// Bytes kept of an entry beyond that: enough for a packet header and an idea of what follows.
+const KEEP_AFTER: usize = 64;
+
+/// A list of entries that all connections of an exchange write into. Clones share it.
+#[derive(Clone)]
+pub struct Transcript {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    start: Instant,
+    state: Mutex<State>,
+    observer: Option<Observer>,
+}
+
+type Observer = Box<dyn Fn(&Entry) + Send + Sync>;
+
+#[derive(Default)]
+struct State {
+    entries: Vec<Entry>,
+    connections: u32,
+    kept: usize,
+}
+
+impl Transcript {
+    /// An empty one; its time starts now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// One that calls `observer` with each entry as it happens.
+    #[must_use]
+    pub fn observed(observer: impl Fn(&Entry) + Send + Sync + 'static) -> Self {
+        Self::with(Some(Box::new(observer)))
+    }
+
+    fn with(observer: Option<Observer>) -> Self {
+        let shared = Shared { start: Instant::now(), state: Mutex::default(), observer };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Time since its start.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.shared.start.elapsed()
+    }
+
+    /// The entries so far, in order.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry> {
+        self.state().entries.clone()
+    }
+
+    /// Adds a remark that belongs to no connection: a process started, a signal was sent.
+    pub fn note(&self, text: impl Into<String>) {
+        self.add(0, Event::Note(text.into()));
+    }
+
+    /// Begins a connection and returns its number.
+    pub(crate) fn open(&self, address: &str) -> u32 {
+        let number = {
+            let mut state = self.state();
+            state.connections += 1;
+            state.connections
+        };
+        self.add(number, Event::Opened { address: address.to_owned() });
+        number
+    }
+
+    pub(crate) fn add(&self, connection: u32, mut event: Event) {
+        let at = self.elapsed();
+        let entry = {
+            let mut state = self.state();
+            if let Some(bytes) = event.bytes_mut() {
+                if state.kept >= KEEP && bytes.kept.len() > KEEP_AFTER {
+                    bytes.omitted += bytes.kept.len() - KEEP_AFTER;
+                    bytes.kept = bytes.kept.iter().take(KEEP_AFTER).copied().collect();
+                }
+                state.kept += bytes.kept.len();
+            }
+            let entry = Entry { at, connection, event };
+            let copy = self.shared.observer.is_some().then(|| entry.clone());
+            state.entries.push(entry);
+            copy
+        };
+        // Outside the lock: an observer may look at the transcript.
+        if let (Some(observer), Some(entry)) = (&self.shared.observer, entry) {
+            observer(&entry);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Transcript {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.state().entries).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_transcript_keeps_the_start_of_each_entry() {
+        let transcript = Transcript::new();
+        transcript.state().kept = KEEP;
+        transcript.add(1, Event::Received { bytes: vec![7; 1000].into() });
+        let entries = transcript.entries();
+        let bytes = entries[0].event.bytes().unwrap();
+        assert_eq!((bytes.kept().len(), bytes.omitted(), bytes.len()), (KEEP_AFTER, 1000 - KEEP_AFTER, 1000));
+    }
+
+    #[test]
+    fn observers_see_entries_as_they_happen() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&seen);
+        let transcript = Transcript::observed(move |entry| sink.lock().unwrap().push(entry.connection));
+        assert_eq!(transcript.open("here"), 1);
+        assert_eq!(transcript.open("there"), 2);
+        transcript.note("done");
+        assert_eq!(*seen.lock().unwrap(), [1, 2, 0]);
+    }
+}
