@@ -1,1 +1,31 @@
-//! Placeholder while the workspace is laid out.
+//! lswsgi: a Python WSGI runtime that speaks LSAPI.
+//!
+//! LiteSpeed Web Server starts this program with a socket on fd 0 and sends requests over it; lswsgi runs a WSGI
+//! application for them in an embedded CPython. The parts, in the order a request meets them:
+//!
+//! * [`cli`] and [`settings`]: what was typed and configured, and what it means;
+//! * [`endpoint`]: the socket on fd 0, or one bound by `--address`;
+//! * [`worker`]: one connection at a time, blocking I/O; waiting, reading requests, writing responses, leaving;
+//! * [`python`]: the embedded interpreter and everything an application can touch;
+//! * `sys`: signal handlers and the few system calls that have no safe wrapper.
+//!
+//! The wire format is the `lsapi` crate's. The library exists so that tests and benches can reach the parts; its
+//! API is not a promise.
+
+#![deny(unsafe_code)]
+
+pub mod cli;
+pub mod endpoint;
+pub mod error;
+pub mod exit_code;
+pub mod log;
+pub mod parent;
+pub mod python;
+pub mod run;
+pub mod settings;
+#[expect(
+    unsafe_code,
+    reason = "signal handlers and process attributes; one of the two places that may hold it"
+)]
+mod sys;
+pub mod worker;

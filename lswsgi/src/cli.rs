@@ -1,0 +1,112 @@
+//! What was typed. [`Settings`](crate::settings::Settings) says what it means together with the environment.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::exit_code;
+use crate::log::Level;
+
+/// The command line.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "lswsgi",
+    version,
+    disable_version_flag = true,
+    about = "Runs a Python WSGI application behind LiteSpeed Web Server (LSAPI)",
+    after_help = AFTER_HELP
+)]
+pub struct Arguments {
+    /// The application: a file, and after a colon the callable in it
+    #[arg(short = 'm', long = "module", value_name = "FILE[:CALLABLE]")]
+    pub application: Option<OsString>,
+
+    /// Listen on this address instead of the socket on descriptor 0: /path, HOST:PORT, *:PORT or [V6]:PORT
+    #[arg(short = 'a', long, value_name = "ADDR")]
+    pub address: Option<String>,
+
+    /// Seconds a request packet may take from its first byte to its last
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub header_timeout: Duration,
+
+    /// Seconds a request body may go without a further byte
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub body_timeout: Duration,
+
+    /// Largest request packet accepted, in bytes: variables and headers, not the body
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value_t = lsapi::limits::MAX_REQUEST_PACKET as u32,
+        value_parser = clap::value_parser!(u32).range(1024..=64 * 1024 * 1024)
+    )]
+    pub max_request_packet: u32,
+
+    /// Least important lines to log
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: Level,
+
+    /// Print the version
+    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
+    pub version: Option<bool>,
+}
+
+const AFTER_HELP: &str = "\
+Environment (read at start, then removed; the application never sees it):
+  LSAPI_MAX_REQS         requests before the process exits [10000]; PHP_LSAPI_MAX_REQUESTS wins
+  LSAPI_MAX_IDLE         seconds without a request before the process exits [300]; 0: never
+  LSAPI_PPID_NO_CHECK    if set, do not exit when the starting process dies
+  LSAPI_ALLOW_CORE_DUMP  if set, allow core files
+
+Exit codes:
+  0 left of its own accord   2 usage, or no socket on descriptor 0   3 Python did not start
+  4 cannot bind              5 no such application file              6 no such callable
+  7 the import failed        8 the operating system refused
+
+Examples:
+  lswsgi -m /srv/app/wsgi.py                          as LiteSpeed starts it, a socket on descriptor 0
+  lswsgi -m wsgi.py:app -a /tmp/app.sock              listening by itself, for a test
+  lswsgi -m wsgi.py -a '*:9000'                       the same over TCP";
+
+/// Parses the command line. Help and version are printed and end with [`exit_code::OK`], mistakes with
+/// [`exit_code::USAGE`].
+///
+/// # Errors
+/// The exit code to leave with when there is nothing to run.
+pub fn parse() -> Result<Arguments, ExitCode> {
+    Arguments::try_parse().map_err(|error| {
+        // The message has nowhere else to go if its stream is closed.
+        let _ = error.print();
+        ExitCode::from(if error.use_stderr() { exit_code::USAGE } else { exit_code::OK })
+    })
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let hint = || format!("'{text}' is not a number of seconds above 0, such as 10 or 0.5");
+    let seconds: f64 = text.parse().map_err(|_| hint())?;
+    if seconds <= 0.0 {
+        return Err(hint());
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| hint())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn seconds_take_fractions_and_nothing_else() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["0", "-1", "nan", "inf", "1s", "", "1e300"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The socket a worker serves: what descriptor 0 is, or what `--address` binds.
+//!
+//! Leaves accepting and serving to [`worker`](crate::worker).
+
+use std::fmt;
+use std::io;
+use std::net::{TcpListener, ToSocketAddrs as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{SocketType, getpeername, sockopt};
+
+use crate::error::Error;
+
+/// What there is to serve.
+#[derive(Debug)]
+pub enum Endpoint {
+    /// One connection. When it ends, so does the process.
+    Connected(OwnedFd),
+    /// A listening socket, possibly shared with other processes.
+    Listening(Listener),
+}
+
+/// A listening socket, and the socket file if it is ours to remove.
+#[derive(Debug)]
+pub struct Listener {
+    /// The socket, close-on-exec.
+    pub fd: OwnedFd,
+    file: Option<SocketFile>,
+}
+
+/// A socket file this process made; removed on drop unless something else has taken its place.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    device_and_inode: (u64, u64),
+}
+
+impl Endpoint {
+    /// Takes descriptor 0, decides by its peer what it is, and puts `/dev/null` in its place: an application reading
+    /// standard input must not eat requests.
+    ///
+    /// # Errors
+    /// [`Error::NoSocket`] if it is not a stream socket.
+    pub fn from_fd0() -> Result<Self, Error> {
+        let no_socket = |errno: Errno| Error::NoSocket { source: errno.into() };
+        let stdin = rustix::stdio::stdin();
+        let kind = sockopt::socket_type(stdin).map_err(no_socket)?;
+        if kind != SocketType::STREAM {
+            return Err(no_socket(Errno::PROTOTYPE));
+        }
+        let connected = match getpeername(stdin) {
+            Ok(_) => true,
+            Err(Errno::NOTCONN) => {
+                // An unconnected socket that does not listen is of no use to anybody.
+                if !sockopt::socket_acceptconn(stdin).map_err(no_socket)? {
+                    return Err(no_socket(Errno::NOTCONN));
+                }
+                false
+            }
+            // The peer of a socketpair may have gone already; reading will show EOF.
+            Err(Errno::INVAL) => true,
+            Err(errno) => return Err(no_socket(errno)),
+        };
+        let fd = rustix::io::fcntl_dupfd_cloexec(stdin, 3).map_err(no_socket)?;
+        let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        null.and_then(rustix::stdio::dup2_stdin)
+            .map_err(Error::system("cannot put /dev/null on descriptor 0"))?;
+        Ok(if connected { Self::Connected(fd) } else { Self::Listening(Listener { fd, file: None }) })
+    }
+
+    /// Binds `address` and listens.
+    ///
+    /// # Errors
+    /// [`Error::Bind`] when the address cannot be parsed or bound, also when somebody answers on it.
+    pub fn bind(address: &str) -> Result<Self, Error> {
+        let bind_error = |reason: String| Error::Bind { address: address.to_owned(), reason };
+        if address.starts_with('/') {
+            return bind_unix(Path::new(address)).map(Self::Listening).map_err(bind_error);
+        }
+        let candidates = resolve(address).map_err(bind_error)?;
+        let listener = TcpListener::bind(&candidates[..]).map_err(|error| bind_error(error.to_string()))?;
+        Ok(Self::Listening(Listener { fd: listener.into(), file: None }))
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected(_) => f.write_str("a connected socket"),
+            Self::Listening(listener) => match &listener.file {
+                Some(file) => write!(f, "{}", file.path.display()),
+                None => f.write_str("a listening socket"),
+            },
+        }
+    }
+}
+
+fn bind_unix(path: &Path) -> Result<Listener, String> {
+    clear_stale_socket(path)?;
+    let listener = UnixListener::bind(path).map_err(|error| error.to_string())?;
+    let identity = std::fs::symlink_metadata(path).map_err(|error| error.to_string())?;
+    let file = SocketFile { path: path.to_owned(), device_and_inode: (identity.dev(), identity.ino()) };
+    Ok(Listener { fd: listener.into(), file: Some(file) })
+}
+
+/// Removes a socket file that nobody serves any more. Anything else in the way is left alone and reported.
+fn clear_stale_socket(path: &Path) -> Result<(), String> {
+    let metadata = match std::fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.to_string()),
+    };
+    if !metadata.file_type().is_socket() {
+        return Err("a file that is not a socket is in the way; remove it or choose another path".to_owned());
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path).map_err(|error| format!("cannot remove the stale socket: {error}"))
+        }
+        // Also when connecting fails for another reason, such as a full backlog or missing permission: somebody is there.
+        _ => Err("another process is serving this socket; stop it or choose another path".to_owned()),
+    }
+}
+
+/// The addresses `HOST:PORT`, `*:PORT` or `[V6]:PORT` stand for.
+fn resolve(address: &str) -> Result<Vec<std::net::SocketAddr>, String> {
+    let usage = || "expected /absolute/path, HOST:PORT, *:PORT or [V6]:PORT".to_owned();
+    let (host, port) = address.rsplit_once(':').ok_or_else(usage)?;
+    let port: u16 = port
+        .parse()
+        .ok()
+        .filter(|&port| port != 0)
+        .ok_or_else(|| format!("'{port}' is not a port from 1 to 65535; {}", usage()))?;
+    let host = match host {
+        "*" => "0.0.0.0",
+        "[*]" => "::",
+        _ => host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host),
+    };
+    if host.is_empty() {
+        return Err(usage());
+    }
+    (host, port).to_socket_addrs().map(Iterator::collect).map_err(|error| error.to_string())
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let is_ours = std::fs::symlink_metadata(&self.path)
+            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.device_and_inode);
+        if is_ours {
+            // Nothing is left to be done about a failure while leaving.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Listener {
+    /// Makes the socket non-blocking: several processes may wait on it, and only one gets each connection.
+    ///
+    /// # Errors
+    /// Whatever fcntl reports.
+    pub fn set_nonblocking(&self) -> io::Result<()> {
+        rustix::io::ioctl_fionbio(self.fd.as_fd(), true).map_err(io::Error::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_without_host_port_or_slash_are_refused_with_the_forms_that_work() {
+        for address in ["", "3000", "relative/path", "host:", "host:0", "host:70000", ":80"] {
+            let error = Endpoint::bind(address).unwrap_err().to_string();
+            assert!(error.contains("[V6]:PORT"), "{address}: {error}");
+        }
+    }
+
+    #[test]
+    fn wildcard_and_bracket_forms_resolve() {
+        let only = |address| resolve(address).unwrap()[0].to_string();
+        assert_eq!(only("*:8000"), "0.0.0.0:8000");
+        assert_eq!(only("[*]:8000"), "[::]:8000");
+        assert_eq!(only("[::1]:8000"), "[::1]:8000");
+        assert_eq!(only("127.0.0.1:8000"), "127.0.0.1:8000");
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced_and_removed_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let endpoint = Endpoint::bind(path.to_str().unwrap()).unwrap();
+        UnixStream::connect(&path).unwrap();
+        drop(endpoint);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_served_socket_and_a_plain_file_are_not_taken_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.sock");
+        let _other = UnixListener::bind(&path).unwrap();
+        let error = Endpoint::bind(path.to_str().unwrap()).unwrap_err();
+        assert_eq!(error.exit_code(), crate::exit_code::BIND);
+        UnixStream::connect(&path).unwrap();
+
+        let file = dir.path().join("notes.txt");
+        std::fs::write(&file, "keep").unwrap();
+        assert!(Endpoint::bind(file.to_str().unwrap()).unwrap_err().to_string().contains("not a socket"));
+        assert_eq!(std::fs::read(&file).unwrap(), b"keep");
+    }
+
+    #[test]
+    fn a_socket_somebody_else_put_there_survives_our_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.sock");
+        let endpoint = Endpoint::bind(path.to_str().unwrap()).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let _other = UnixListener::bind(&path).unwrap();
+        drop(endpoint);
+        assert!(path.exists());
+    }
+}

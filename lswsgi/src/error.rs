@@ -1,0 +1,95 @@
+//! Why lswsgi ends other than of its own accord, and with which exit code.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::exit_code;
+
+/// A reason not to start, or not to go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Descriptor 0 is not a stream socket and no address was given.
+    #[error(
+        "descriptor 0 is not a socket ({source}); lswsgi is started by LiteSpeed Web Server with a socket on \
+         descriptor 0, or by hand with --address ADDR"
+    )]
+    NoSocket {
+        /// What the operating system said of descriptor 0.
+        source: io::Error,
+    },
+
+    /// No application was named.
+    #[error("no application: name its file with -m FILE[:CALLABLE]")]
+    NoApplication,
+
+    /// The address cannot be bound.
+    #[error("cannot listen on {address}: {reason}")]
+    Bind {
+        /// The address as it was given.
+        address: String,
+        /// What is in the way.
+        reason: String,
+    },
+
+    /// The application's file cannot be read.
+    #[error("cannot read the application {}: {source}", path.display())]
+    NoFile {
+        /// The path looked at.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: io::Error,
+    },
+
+    /// The application has no such callable.
+    #[error("{} has no callable '{name}'; name another one with -m FILE:CALLABLE", path.display())]
+    NoCallable {
+        /// The application's file.
+        path: PathBuf,
+        /// The name looked for.
+        name: String,
+    },
+
+    /// Importing the application raised an exception. Its traceback has been printed.
+    #[error("importing the application {} failed: {summary}", path.display())]
+    Import {
+        /// The application's file.
+        path: PathBuf,
+        /// The last line of the traceback.
+        summary: String,
+    },
+
+    /// The interpreter did not start.
+    #[error("cannot initialise Python: {0}")]
+    Python(String),
+
+    /// A system call the worker needs failed.
+    #[error("{action}: {source}")]
+    System {
+        /// What was attempted.
+        action: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// A failed system call; for `map_err`.
+    pub(crate) fn system<E: Into<io::Error>>(action: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::System { action, source: source.into() }
+    }
+
+    /// The exit code that tells this error from the others.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoSocket { .. } | Self::NoApplication => exit_code::USAGE,
+            Self::Bind { .. } => exit_code::BIND,
+            Self::NoFile { .. } => exit_code::NO_FILE,
+            Self::NoCallable { .. } => exit_code::NO_CALLABLE,
+            Self::Import { .. } => exit_code::IMPORT,
+            Self::Python(_) => exit_code::PYTHON,
+            Self::System { .. } => exit_code::SYSTEM,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The exit codes of lswsgi. They are part of its interface: scripts and servers may rely on them.
+
+/// Every voluntary exit: the connection ended, the request limit, the idle limit, a stop, the server's death.
+pub const OK: u8 = 0;
+
+/// Wrong usage: an unknown option, an argument that cannot be parsed, or a descriptor 0 that is not a socket.
+pub const USAGE: u8 = 2;
+
+/// Python could not be initialised.
+pub const PYTHON: u8 = 3;
+
+/// The address given with `--address` could not be bound.
+pub const BIND: u8 = 4;
+
+/// The application's file does not exist or cannot be read.
+pub const NO_FILE: u8 = 5;
+
+/// The application's file has no such callable.
+pub const NO_CALLABLE: u8 = 6;
+
+/// The application raised an exception while it was imported.
+pub const IMPORT: u8 = 7;
+
+/// The operating system refused something a worker cannot do without, such as waiting on its socket.
+pub const SYSTEM: u8 = 8;

@@ -1,0 +1,126 @@
+//! Starting CPython inside this process, and ending it.
+//!
+//! The configuration is spelled out, not inherited from what `python3` would do: UTF-8 mode, because a server's environment
+//! has no locale; no signal handlers, because ours decide; an explicit executable, because PATH may lead to another Python.
+
+use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use pyo3::Python;
+use pyo3::ffi;
+
+use crate::error::Error;
+use crate::log;
+
+/// The interpreter this program was built against.
+const BUILD_PYTHON: &str = env!("LSWSGI_PYTHON");
+
+/// What `sys.argv` holds, as under the C program.
+const ARGV: &CStr = c"lswsgi";
+
+/// How long the interpreter may take to end: `atexit` callbacks, and threads that are not daemons.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs `body` in an embedded interpreter, which is ended afterwards. Once per process.
+///
+/// # Errors
+/// [`Error::Python`] if the interpreter cannot be started; otherwise what `body` returns.
+pub fn with_python<T>(body: impl FnOnce(Python<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    let state = initialize()?;
+    let result = Python::attach(body);
+    finalize(&state);
+    result
+}
+
+/// The version of the interpreter, such as `3.11.7`.
+#[must_use]
+pub fn version() -> &'static str {
+    Python::version_str().split(' ').next().unwrap_or_default()
+}
+
+/// The thread state of the main thread, between the times it is attached.
+struct MainThread(*mut ffi::PyThreadState);
+
+fn initialize() -> Result<MainThread, Error> {
+    // SAFETY: called once, before any other use of the interpreter, on the thread that becomes its main thread. The two
+    // configurations are plain data which their Init functions fill before anything reads them, and every pointer passed
+    // outlives its call.
+    unsafe {
+        let mut pre = MaybeUninit::<ffi::PyPreConfig>::zeroed();
+        ffi::PyPreConfig_InitPythonConfig(pre.as_mut_ptr());
+        let mut pre = pre.assume_init();
+        pre.parse_argv = 0;
+        pre.utf8_mode = 1;
+        check(ffi::Py_PreInitialize(&raw const pre))?;
+
+        let mut config = MaybeUninit::<ffi::PyConfig>::zeroed();
+        ffi::PyConfig_InitPythonConfig(config.as_mut_ptr());
+        let config = config.assume_init_mut();
+        let result = configure(config).and_then(|()| check(ffi::Py_InitializeFromConfig(config)));
+        ffi::PyConfig_Clear(config);
+        result?;
+        Ok(MainThread(ffi::PyEval_SaveThread()))
+    }
+}
+
+/// # Safety
+/// `config` has been initialised by `PyConfig_InitPythonConfig`.
+unsafe fn configure(config: &mut ffi::PyConfig) -> Result<(), Error> {
+    config.parse_argv = 0;
+    config.install_signal_handlers = 0;
+    // SAFETY: the fields are those of `config`, and the strings are NUL-terminated and copied.
+    unsafe {
+        if let Some(python) = build_python() {
+            check(ffi::PyConfig_SetBytesString(config, &raw mut config.executable, python.as_ptr()))?;
+        }
+        let mut argv = [ARGV.as_ptr()];
+        check(ffi::PyConfig_SetBytesArgv(config, 1, argv.as_mut_ptr().cast()))
+    }
+}
+
+/// The interpreter to name as `sys.executable`, which also decides where the standard library is looked for. A binary that
+/// was moved to a machine without it lets Python search.
+fn build_python() -> Option<CString> {
+    let path = Path::new(BUILD_PYTHON);
+    (path.is_absolute() && path.exists()).then(|| CString::new(path.as_os_str().as_bytes()).ok()).flatten()
+}
+
+fn check(status: ffi::PyStatus) -> Result<(), Error> {
+    // SAFETY: `status` comes from the interpreter, and its message is a static C string or null.
+    unsafe {
+        if ffi::PyStatus_Exception(status) == 0 {
+            return Ok(());
+        }
+        let message = (!status.err_msg.is_null()).then(|| CStr::from_ptr(status.err_msg));
+        let message = message.map_or_else(|| "no reason given".into(), CStr::to_string_lossy);
+        Err(Error::Python(format!("{message} (built for {BUILD_PYTHON}; see PYTHONHOME and PYTHONPATH)")))
+    }
+}
+
+/// Ends the interpreter: threads that are not daemons are joined, `atexit` callbacks run, streams are flushed. What takes
+/// longer than it may is left behind.
+fn finalize(state: &MainThread) {
+    let guard = std::thread::Builder::new().name("exit-timeout".into()).spawn(|| {
+        std::thread::sleep(EXIT_TIMEOUT);
+        log::warning(format_args!(
+            "the application's threads or exit handlers did not end within {} s; leaving without them",
+            EXIT_TIMEOUT.as_secs()
+        ));
+        // SAFETY: _exit takes no locks and runs no handlers, which is the point.
+        unsafe { libc::_exit(i32::from(crate::exit_code::OK)) };
+    });
+    if let Err(error) = guard {
+        log::warning(format_args!("no thread for the exit timeout ({error}); leaving without exit handlers"));
+        return;
+    }
+    // SAFETY: the state is the one this thread saved, and nothing uses the interpreter afterwards.
+    unsafe {
+        ffi::PyEval_RestoreThread(state.0);
+        if ffi::Py_FinalizeEx() < 0 {
+            log::warning(format_args!("Python reported an error while it flushed its streams"));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `wsgi.input`: the request body as a file (PEP 3333, "Input and Error Streams").
+//!
+//! Reads what came with the request packet without a system call and the rest from the socket when it is asked for, with
+//! the GIL let go. The end of the body is the end of the file. A body that ends early or stalls raises once.
+
+use std::sync::MutexGuard;
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use super::request::Ticket;
+use crate::worker::inbound::{BodyError, Inbound};
+
+/// How much memory a large read asks for at a time. A client may announce far more than it sends.
+const READ_STEP: usize = 256 * 1024;
+
+/// The object under `wsgi.input`.
+#[pyclass(frozen, module = "lswsgi", name = "input")]
+pub(super) struct Input {
+    pub(super) ticket: Ticket,
+}
+
+impl Input {
+    fn inbound(&self) -> PyResult<MutexGuard<'_, Inbound>> {
+        let over = || PyValueError::new_err("wsgi.input of a request that is over");
+        let busy = || PyRuntimeError::new_err("wsgi.input is being read by another thread");
+        self.ticket.exchange().ok_or_else(over)?.try_inbound().ok_or_else(busy)
+    }
+}
+
+#[pymethods]
+impl Input {
+    /// read(size=-1): size bytes, or all that is left; fewer only at the end of the body.
+    #[pyo3(signature = (size=None))]
+    fn read<'py>(&self, py: Python<'py>, size: Option<i64>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut inbound = self.inbound()?;
+        // A negative size is no size, as for any Python file.
+        let limit = size.and_then(|size| u64::try_from(size).ok());
+        let want = match (inbound.body_left(), limit) {
+            (Some(left), limit) => left.min(limit.unwrap_or(u64::MAX)),
+            // The length is not known, and no end will ever be seen: what has come is all that can be promised.
+            (None, Some(limit)) => {
+                if limit > 0 && inbound.buffered_body().is_empty() {
+                    fill(py, &mut inbound)?;
+                }
+                limit.min(inbound.buffered_body().len() as u64)
+            }
+            (None, None) => u64::MAX,
+        };
+        let want = usize::try_from(want).unwrap_or(usize::MAX);
+        let buffered = inbound.buffered_body();
+        if want <= buffered.len() {
+            let bytes = PyBytes::new(py, &buffered[..want]);
+            inbound.consume_body(want);
+            return Ok(bytes);
+        }
+        let inbound = &mut *inbound;
+        let collected = py.detach(|| collect(inbound, want)).map_err(io_error)?;
+        Ok(PyBytes::new(py, &collected))
+    }
+
+    /// readline(size=-1): up to and with the next newline, at most size bytes.
+    #[pyo3(signature = (size=None))]
+    fn readline<'py>(&self, py: Python<'py>, size: Option<i64>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut inbound = self.inbound()?;
+        let limit = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
+        Ok(PyBytes::new(py, &line(py, &mut inbound, limit)?))
+    }
+
+    /// readlines(hint=-1): the lines that are left, until they have hint bytes together.
+    #[pyo3(signature = (hint=None))]
+    fn readlines<'py>(&self, py: Python<'py>, hint: Option<i64>) -> PyResult<Bound<'py, PyList>> {
+        let mut inbound = self.inbound()?;
+        let hint =
+            hint.and_then(|hint| usize::try_from(hint).ok()).filter(|&hint| hint > 0).unwrap_or(usize::MAX);
+        let lines = PyList::empty(py);
+        let mut total = 0;
+        while total < hint {
+            let line = line(py, &mut inbound, usize::MAX)?;
+            if line.is_empty() {
+                break;
+            }
+            total += line.len();
+            lines.append(PyBytes::new(py, &line))?;
+        }
+        Ok(lines)
+    }
+
+    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let line = line(py, &mut *self.inbound()?, usize::MAX)?;
+        Ok((!line.is_empty()).then(|| PyBytes::new(py, &line)))
+    }
+}
+
+/// Takes `want` bytes, waiting for what has not come.
+fn collect(inbound: &mut Inbound, want: usize) -> Result<Vec<u8>, BodyError> {
+    let mut bytes = Vec::with_capacity(want.min(READ_STEP));
+    let buffered = inbound.buffered_body();
+    bytes.extend_from_slice(buffered);
+    let count = buffered.len();
+    inbound.consume_body(count);
+    while bytes.len() < want {
+        let at = bytes.len();
+        bytes.resize(at + READ_STEP.min(want - at), 0);
+        let received = inbound.read_body_into(&mut bytes[at..])?;
+        bytes.truncate(at + received);
+    }
+    Ok(bytes)
+}
+
+/// Takes a line of at most `limit` bytes; an empty one is the end of the body.
+fn line(py: Python<'_>, inbound: &mut Inbound, limit: usize) -> PyResult<Vec<u8>> {
+    let mut line = Vec::new();
+    while line.len() < limit && inbound.body_left() != Some(0) {
+        if inbound.buffered_body().is_empty() {
+            // Of a body without a known end, what has come of a line is better than waiting for the rest.
+            if !line.is_empty() && inbound.body_left().is_none() {
+                break;
+            }
+            fill(py, inbound)?;
+        }
+        let buffered = inbound.buffered_body();
+        let buffered = &buffered[..buffered.len().min(limit - line.len())];
+        let newline = buffered.iter().position(|&byte| byte == b'\n');
+        let taken = newline.map_or(buffered.len(), |at| at + 1);
+        line.extend_from_slice(&buffered[..taken]);
+        inbound.consume_body(taken);
+        if newline.is_some() {
+            break;
+        }
+    }
+    Ok(line)
+}
+
+fn fill(py: Python<'_>, inbound: &mut Inbound) -> PyResult<()> {
+    py.detach(|| inbound.fill_body()).map_err(io_error)
+}
+
+fn io_error(error: BodyError) -> PyErr {
+    std::io::Error::from(error).into()
+}

@@ -1,0 +1,21 @@
+//! The embedded interpreter, and everything an application can touch. All of pyo3 is here.
+//!
+//! * [`embed`] starts CPython and ends it, [`load`] imports the application;
+//! * [`host`] takes one request from environ to RESP_END;
+//! * `environ`, `names` and `text` build the WSGI environment without building any string twice;
+//! * `request` and `head` are `start_response` and `write`, and what they let through;
+//! * `input` is `wsgi.input`;
+//! * `failure` says what is logged and answered when the application fails.
+
+#![expect(unsafe_code, reason = "CPython's C interface; one of the two places that may hold it")]
+
+pub mod embed;
+mod environ;
+mod failure;
+mod head;
+pub mod host;
+mod input;
+pub mod load;
+mod names;
+mod request;
+mod text;

@@ -1,0 +1,199 @@
+//! What the command line and the environment mean together: checked values, defaults applied.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::Arguments;
+use crate::error::Error;
+use crate::log;
+
+/// Everything a worker has to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The application's file and callable.
+    pub application: Application,
+    /// Requests after which the process leaves. LSAPI_MAX_REQS, documented default 10 000.
+    pub max_requests: u64,
+    /// How long the process waits without a request; `None` is for ever. LSAPI_MAX_IDLE, documented default 300 s.
+    pub max_idle: Option<Duration>,
+    /// Whether the death of the starting process ends this one. Off with LSAPI_PPID_NO_CHECK, and with `--address`: who
+    /// starts a server by hand does not expect it to end with the shell.
+    pub parent_check: bool,
+    /// Whether core files are allowed: LSAPI_ALLOW_CORE_DUMP.
+    pub allow_core_dump: bool,
+    /// Time a request packet may take once its first byte is there.
+    pub header_timeout: Duration,
+    /// Time a request body may go without progress.
+    pub body_timeout: Duration,
+    /// Largest request packet accepted, in bytes.
+    pub max_request_packet: usize,
+}
+
+/// The application's file and the name of the callable in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// The file as it was named: absolute, or relative to WSGI_ROOT or the current directory.
+    pub path: PathBuf,
+    /// The attribute to call.
+    pub callable: String,
+}
+
+/// The name looked for when the command line names none; the server's own command line never does.
+const DEFAULT_CALLABLE: &str = "application";
+
+const DEFAULT_MAX_REQUESTS: i64 = 10_000;
+const DEFAULT_MAX_IDLE: i64 = 300;
+
+/// Prefixes of the variables that are ours: read here, removed before the application can see them.
+const OWN_PREFIXES: [&str; 2] = ["LSAPI_", "PHP_LSAPI_"];
+
+impl Settings {
+    /// Combines the command line with the environment.
+    ///
+    /// # Errors
+    /// When no application is named. Unusable numbers are a warning and their default.
+    pub fn new(arguments: &Arguments, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        let application = arguments.application.as_deref().ok_or(Error::NoApplication)?;
+        let env = Env { get: env };
+        let children = env.number("PHP_LSAPI_CHILDREN", "LSAPI_CHILDREN", 0, 0);
+        if children > 1 {
+            log::warning(format_args!(
+                "LSAPI_CHILDREN={children}: this version serves with one process; let the server start several \
+                 (unset LSAPI_CHILDREN)"
+            ));
+        }
+        Ok(Self {
+            application: Application::parse(application),
+            max_requests: env
+                .number("PHP_LSAPI_MAX_REQUESTS", "LSAPI_MAX_REQS", 1, DEFAULT_MAX_REQUESTS)
+                .cast_unsigned(),
+            // As ever, 0 and less mean that there is no limit.
+            max_idle: match env.number("", "LSAPI_MAX_IDLE", i64::MIN, DEFAULT_MAX_IDLE) {
+                seconds @ 1.. => Some(Duration::from_secs(seconds.cast_unsigned())),
+                _ => None,
+            },
+            parent_check: arguments.address.is_none() && !env.is_set("LSAPI_PPID_NO_CHECK"),
+            allow_core_dump: env.is_set("LSAPI_ALLOW_CORE_DUMP"),
+            header_timeout: arguments.header_timeout,
+            body_timeout: arguments.body_timeout,
+            max_request_packet: arguments.max_request_packet.try_into().unwrap_or(usize::MAX),
+        })
+    }
+}
+
+/// The names in the environment that belong to the runtime and must not reach the application.
+pub fn own_variables() -> Vec<OsString> {
+    let is_own = |name: &OsString| OWN_PREFIXES.iter().any(|own| name.as_bytes().starts_with(own.as_bytes()));
+    std::env::vars_os().map(|(name, _)| name).filter(is_own).collect()
+}
+
+impl Application {
+    /// Splits `FILE[:CALLABLE]` at the last colon, unless a file of the whole name exists.
+    fn parse(text: &OsStr) -> Self {
+        let whole = || Self { path: PathBuf::from(text), callable: DEFAULT_CALLABLE.to_owned() };
+        let bytes = text.as_bytes();
+        let Some(colon) = bytes.iter().rposition(|&byte| byte == b':') else { return whole() };
+        let (path, callable) = (&bytes[..colon], &bytes[colon + 1..]);
+        match std::str::from_utf8(callable) {
+            Ok(callable) if !callable.is_empty() && !Path::new(text).exists() => {
+                Self { path: OsString::from_vec(path.to_vec()).into(), callable: callable.to_owned() }
+            }
+            _ => whole(),
+        }
+    }
+}
+
+/// Reading typed values from the environment.
+struct Env<'a> {
+    get: &'a dyn Fn(&str) -> Option<OsString>,
+}
+
+impl Env<'_> {
+    fn is_set(&self, name: &str) -> bool {
+        (self.get)(name).is_some()
+    }
+
+    /// The value of `alias` or, if that is not set, of `name`. Anything but a whole number of at least `min` is reported
+    /// and counts as `default`.
+    fn number(&self, alias: &str, name: &str, min: i64, default: i64) -> i64 {
+        let found = [alias, name].into_iter().find_map(|name| (self.get)(name).map(|value| (name, value)));
+        let Some((name, value)) = found else { return default };
+        match value.to_str().and_then(|text| text.trim().parse::<i64>().ok()) {
+            Some(number) if number >= min => number,
+            _ => {
+                let range = if min == i64::MIN { String::new() } else { format!(" of at least {min}") };
+                log::warning(format_args!(
+                    "{name}={} is not a whole number{range}: using {default}",
+                    value.to_string_lossy()
+                ));
+                default
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    fn settings(args: &[&str], env: &[(&str, &str)]) -> Settings {
+        let arguments = Arguments::parse_from([&["lswsgi", "-m", "app.py"], args].concat());
+        let get = |name: &str| env.iter().find(|pair| pair.0 == name).map(|pair| OsString::from(pair.1));
+        Settings::new(&arguments, &get).unwrap()
+    }
+
+    #[test]
+    fn documented_defaults_apply_without_environment() {
+        let settings = settings(&[], &[]);
+        assert_eq!(settings.max_requests, 10_000);
+        assert_eq!(settings.max_idle, Some(Duration::from_secs(300)));
+        assert!(settings.parent_check);
+        assert!(!settings.allow_core_dump);
+        assert_eq!(settings.max_request_packet, 262_144);
+    }
+
+    #[test]
+    fn the_php_name_wins_even_when_it_cannot_be_used() {
+        let both =
+            |php| settings(&[], &[("LSAPI_MAX_REQS", "5"), ("PHP_LSAPI_MAX_REQUESTS", php)]).max_requests;
+        assert_eq!(both("2"), 2);
+        assert_eq!(both("many"), 10_000);
+        assert_eq!(both("0"), 10_000);
+    }
+
+    #[test]
+    fn presence_alone_decides_flags() {
+        let settings = settings(&[], &[("LSAPI_PPID_NO_CHECK", "0"), ("LSAPI_ALLOW_CORE_DUMP", "")]);
+        assert!(!settings.parent_check);
+        assert!(settings.allow_core_dump);
+    }
+
+    #[test]
+    fn an_idle_limit_of_zero_or_less_means_none_and_no_number_the_default() {
+        assert_eq!(settings(&[], &[("LSAPI_MAX_IDLE", "0")]).max_idle, None);
+        assert_eq!(settings(&[], &[("LSAPI_MAX_IDLE", "-3")]).max_idle, None);
+        assert_eq!(settings(&[], &[("LSAPI_MAX_IDLE", "soon")]).max_idle, Some(Duration::from_secs(300)));
+    }
+
+    #[test]
+    fn a_server_started_by_hand_outlives_its_shell() {
+        assert!(!settings(&["-a", "/tmp/x.sock"], &[]).parent_check);
+    }
+
+    #[test]
+    fn application_is_split_at_the_last_colon_unless_such_a_file_exists() {
+        let parse = |text: &str| Application::parse(OsStr::new(text));
+        let expect =
+            |path: &str, callable: &str| Application { path: path.into(), callable: callable.into() };
+        assert_eq!(parse("/a/wsgi.py"), expect("/a/wsgi.py", "application"));
+        assert_eq!(parse("/a/wsgi.py:app"), expect("/a/wsgi.py", "app"));
+        assert_eq!(parse("/a:b/wsgi.py:app"), expect("/a:b/wsgi.py", "app"));
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join("odd:name.py");
+        std::fs::write(&odd, "").unwrap();
+        assert_eq!(Application::parse(odd.as_os_str()).path, odd);
+    }
+}

@@ -1,0 +1,130 @@
+//! What needs `unsafe` and is not Python: signal dispositions, and the environment before any thread exists.
+//!
+//! The handlers themselves only call [`gate`](crate::worker::gate) and [`answer`](crate::worker::answer), whose functions
+//! used here are async-signal-safe: atomics, the clock, and system calls made directly (`rustix` does not touch `errno`).
+
+use std::ffi::{OsString, c_int};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::ptr;
+
+use crate::worker::{answer, gate};
+
+/// Signals that ask for a graceful stop. The server sends TERM and USR1 together.
+const STOP_SIGNALS: [c_int; 3] = [libc::SIGTERM, libc::SIGUSR1, libc::SIGINT];
+
+/// Signals that mean the process has crashed and is about to end.
+const CRASH_SIGNALS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT];
+
+/// Size of the stack crash handlers run on, in bytes. They may have to answer after the stack proper has overflowed.
+const CRASH_STACK: usize = 64 * 1024;
+
+/// The signal the kernel sends when the parent dies. A real-time signal near the end of the range is the least likely to
+/// be an application's own.
+fn parent_death_signal() -> c_int {
+    libc::SIGRTMAX() - 1
+}
+
+/// Asks the kernel to send that signal. The handler must be in place already.
+pub(crate) fn ask_for_parent_death_signal() -> io::Result<()> {
+    // SAFETY: this option takes a signal number and no pointers.
+    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, parent_death_signal()) })
+}
+
+/// Installs the handlers that end a wait and those that answer for a crash, and ignores what would only kill.
+pub(crate) fn install_signal_handlers() -> io::Result<()> {
+    for signal in STOP_SIGNALS {
+        set_handler(signal, on_stop as *const () as usize, libc::SA_RESTART)?;
+    }
+    set_handler(parent_death_signal(), on_parent_death as *const () as usize, libc::SA_RESTART)?;
+    // HUP is kept for reloading; until then it must not end the process half way through a request.
+    set_handler(libc::SIGHUP, on_nothing as *const () as usize, libc::SA_RESTART)?;
+    // The server ignores SIGPIPE before it starts an application; nobody else does. A file size limit is an error too.
+    set_handler(libc::SIGPIPE, libc::SIG_IGN, 0)?;
+    set_handler(libc::SIGXFSZ, libc::SIG_IGN, 0)?;
+    install_crash_stack()?;
+    for signal in CRASH_SIGNALS {
+        let flags = libc::SA_ONSTACK | libc::SA_RESETHAND | libc::SA_NODEFER;
+        set_handler(signal, on_crash as *const () as usize, flags)?;
+    }
+    Ok(())
+}
+
+fn set_handler(signal: c_int, handler: usize, flags: c_int) -> io::Result<()> {
+    // SAFETY: an all-zero sigaction is a valid value (empty mask, default action); every field that matters is set below.
+    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    action.sa_sigaction = handler;
+    action.sa_flags = flags;
+    // SAFETY: `action` is initialised, `handler` is SIG_IGN or a function of the type sa_flags asks for, which is
+    // async-signal-safe, and no old action is wanted.
+    check(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) })
+}
+
+/// Gives the calling (main) thread a stack for crash handlers; it is never freed, because a crash can come at any time.
+fn install_crash_stack() -> io::Result<()> {
+    let memory = Box::leak(vec![0_u8; CRASH_STACK].into_boxed_slice());
+    let stack = libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: memory.len() };
+    // SAFETY: the memory is as large as stated, is used for nothing else, and lives as long as the process.
+    check(unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) })
+}
+
+extern "C" fn on_stop(signal: c_int) {
+    keep_errno(|| {
+        if gate::request_stop() && signal == libc::SIGINT {
+            // The second interrupt: whoever is at the keyboard wants out now.
+            // SAFETY: _exit is async-signal-safe and does not return.
+            unsafe { libc::_exit(128 + libc::SIGINT) };
+        }
+    });
+}
+
+extern "C" fn on_parent_death(_signal: c_int) {
+    keep_errno(|| {
+        if crate::parent::is_gone() {
+            gate::request_stop();
+        }
+    });
+}
+
+extern "C" fn on_nothing(_signal: c_int) {}
+
+/// Answers the request that is under way, then lets the signal do what it does by default, so that the core file and the
+/// wait status tell the truth. SA_RESETHAND has restored the default action already.
+extern "C" fn on_crash(signal: c_int) {
+    answer::for_crash();
+    // SAFETY: raise is async-signal-safe; with the default action in place and the signal unblocked it does not return.
+    unsafe { libc::raise(signal) };
+}
+
+/// A signal handler must leave `errno` as the interrupted code had it.
+fn keep_errno(body: impl FnOnce()) {
+    // SAFETY: the location belongs to this thread and is always valid.
+    let errno = unsafe { *libc::__errno_location() };
+    body();
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
+}
+
+/// The socket of the request under way, for a signal handler that found its number in an atomic.
+///
+/// A number that has gone stale is an error of the call it is used in. It never is in practice: the numbers are those of
+/// the connection being served, which stays open until the atomic next to it says that nothing is under way.
+pub(crate) fn borrow_socket(socket: RawFd) -> Option<BorrowedFd<'static>> {
+    // SAFETY: -1 is excluded, and the result is used for one send or receive before the handler returns.
+    (socket >= 0).then(|| unsafe { BorrowedFd::borrow_raw(socket) })
+}
+
+/// Removes variables from the environment of this process.
+///
+/// Call it before any other thread exists: the C library gives no other guarantee.
+pub(crate) fn remove_variables(names: &[OsString]) {
+    for name in names {
+        // SAFETY: called at start, before Python and before any thread, so nobody reads the environment meanwhile.
+        unsafe { std::env::remove_var(name) };
+    }
+}
+
+fn check(result: c_int) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -1,0 +1,140 @@
+//! Who owns the response of the request under way.
+//!
+//! An end without RESP_END makes the server send the request again, so whoever is left must be able to answer: normally
+//! the main thread, and for a crash the signal handler. One atomic decides between them. The main thread moves it to
+//! WRITING before every write and to BETWEEN after a whole packet; if it finds the response taken, it parks for ever,
+//! because the process is about to end.
+
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
+
+use lsapi::{CONN_CLOSE, RESP_END, ResponseHead};
+
+use rustix::net::{SendFlags, send};
+
+use crate::sys;
+use crate::worker::discard;
+
+/// No request is under way.
+const IDLE: u8 = 0;
+/// A request is under way and nothing of its response has been written.
+const NONE: u8 = 1;
+/// The main thread is writing.
+const WRITING: u8 = 2;
+/// Whole packets of the response have been written, and more are to come.
+const BETWEEN: u8 = 3;
+/// Somebody else has taken the response over.
+const TAKEN: u8 = 4;
+
+static OWNER: AtomicU8 = AtomicU8::new(IDLE);
+static SOCKET: AtomicI32 = AtomicI32::new(-1);
+
+/// Whether bytes of the request's body may still arrive; decides if the connection needs the discard.
+static BODY_PENDING: AtomicBool = AtomicBool::new(false);
+
+/// The whole answer to a request nothing was written for, prepared because a crash handler cannot build it.
+static CRASH_RESPONSE: OnceLock<Vec<u8>> = OnceLock::new();
+
+/// Prepares the answer a crash handler gives.
+pub(crate) fn prepare() {
+    CRASH_RESPONSE.get_or_init(crash_response);
+}
+
+fn crash_response() -> Vec<u8> {
+    let body = b"500 Internal Server Error: the application crashed\n";
+    let mut head = ResponseHead::default();
+    let mut out = Vec::new();
+    let lines = [(&b"Content-Type"[..], &b"text/plain"[..]), (b"Content-Length", b"51")];
+    debug_assert_eq!(body.len(), 51, "the Content-Length above is that of the body");
+    // Two short lines cannot pass a limit.
+    let built = lines.iter().try_for_each(|(name, value)| head.push(name, value));
+    if built.and_then(|()| head.encode(500, &mut out)).is_ok() {
+        lsapi::put_stream(body, &mut out);
+    }
+    out.extend(CONN_CLOSE);
+    out.extend(RESP_END);
+    out
+}
+
+/// A request has been acknowledged on `socket`.
+pub(crate) fn begin(socket: BorrowedFd<'_>, body_pending: bool) {
+    SOCKET.store(socket.as_raw_fd(), Ordering::SeqCst);
+    BODY_PENDING.store(body_pending, Ordering::SeqCst);
+    OWNER.store(NONE, Ordering::SeqCst);
+}
+
+/// The request's body has been read to its end.
+pub(crate) fn body_received() {
+    BODY_PENDING.store(false, Ordering::SeqCst);
+}
+
+/// Takes the right to write. Does not return if somebody else has taken the response over.
+pub(crate) fn start_write() {
+    let state = OWNER.load(Ordering::SeqCst);
+    if state == TAKEN || OWNER.compare_exchange(state, WRITING, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// Gives the right back: whole packets have been written.
+pub(crate) fn end_write() {
+    OWNER.store(BETWEEN, Ordering::SeqCst);
+}
+
+/// The request is over: RESP_END has been written, or the connection is lost.
+pub(crate) fn end() {
+    OWNER.store(IDLE, Ordering::SeqCst);
+}
+
+/// Answers for a process that is about to die: 500 if nothing was written, else the end of the response. Called in a
+/// signal handler.
+pub(crate) fn for_crash() {
+    let end: &[u8] = if OWNER.compare_exchange(NONE, TAKEN, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        CRASH_RESPONSE.get().map_or(&[], Vec::as_slice)
+    } else if OWNER.compare_exchange(BETWEEN, TAKEN, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        const END: [u8; 16] = {
+            let mut end = [0; 16];
+            let (close, rest) = end.split_at_mut(8);
+            close.copy_from_slice(&CONN_CLOSE);
+            rest.copy_from_slice(&RESP_END);
+            end
+        };
+        &END
+    } else {
+        return;
+    };
+    let Some(socket) = sys::borrow_socket(SOCKET.load(Ordering::SeqCst)) else { return };
+    // A peer whose buffer is full is not reading; there is nothing better to do with the process's last moment.
+    let _ = send(socket, end, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+    if BODY_PENDING.load(Ordering::SeqCst) {
+        discard::shut_and_discard(socket);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lsapi::AppPacket;
+
+    #[test]
+    fn the_prepared_crash_response_is_a_whole_response_that_ends_the_connection() {
+        let bytes = crash_response();
+        let mut rest = &bytes[..];
+        let mut names = Vec::new();
+        while !rest.is_empty() {
+            let (header, packet) = AppPacket::decode(rest).unwrap();
+            if let AppPacket::RespHeader(head) = packet {
+                assert_eq!((head.status(), head.surplus()), (500, 0));
+            }
+            if let AppPacket::RespStream(body) = packet {
+                assert_eq!(body.len(), 51);
+            }
+            names.push(packet.packet_type().name());
+            rest = &rest[header.len..];
+        }
+        assert_eq!(names, ["RESP_HEADER", "RESP_STREAM", "CONN_CLOSE", "RESP_END"]);
+    }
+}

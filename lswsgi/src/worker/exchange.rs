@@ -1,0 +1,138 @@
+//! Both sides of the connection being served, shared between the worker and the objects the application holds.
+//!
+//! An application may keep `start_response`, `write` or `wsgi.input` beyond their request, or use them from other
+//! threads. So both sides are behind locks, which are only ever tried while the GIL is held, and every request has a
+//! serial number that such an object must still match.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use crate::worker::gate;
+use crate::worker::inbound::{Inbound, Limits};
+use crate::worker::outbound::{End, Outbound};
+use crate::worker::socket::Socket;
+
+/// Letting go of the interpreter lock around something that may wait.
+pub trait Detach {
+    /// Runs `body` without the GIL and takes it again.
+    fn detach<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T;
+}
+
+/// There is no interpreter to let go of: tests, and error paths outside Python.
+#[derive(Clone, Copy, Debug)]
+pub struct NoGil;
+
+impl Detach for NoGil {
+    fn detach<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
+        body()
+    }
+}
+
+/// The state of one worker's connection and request.
+#[derive(Debug)]
+pub struct Exchange {
+    inbound: Mutex<Inbound>,
+    outbound: Mutex<Outbound>,
+    /// Number of the request under way, counted from 1 over the process's life; 0 between requests.
+    serial: AtomicU64,
+    /// This is the connection's last request.
+    is_last: AtomicBool,
+    /// CONN_CLOSE has been sent already.
+    announced: AtomicBool,
+}
+
+impl Exchange {
+    /// A worker's exchange, without a connection yet.
+    #[must_use]
+    pub fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            inbound: Mutex::new(Inbound::new(limits)),
+            outbound: Mutex::new(Outbound::new()),
+            serial: AtomicU64::new(0),
+            is_last: AtomicBool::new(false),
+            announced: AtomicBool::new(false),
+        })
+    }
+
+    /// The receiving side, if nobody else is using it at the moment. Never waits.
+    pub fn try_inbound(&self) -> Option<MutexGuard<'_, Inbound>> {
+        available(self.inbound.try_lock())
+    }
+
+    /// The sending side, if nobody else is using it at the moment. Never waits.
+    pub fn try_outbound(&self) -> Option<MutexGuard<'_, Outbound>> {
+        available(self.outbound.try_lock())
+    }
+
+    /// The receiving side. Another thread of the application may be reading a body with it; the GIL is let go meanwhile,
+    /// and the body timeout bounds the wait.
+    pub(crate) fn inbound<D: Detach>(&self, gil: &D) -> MutexGuard<'_, Inbound> {
+        obtain(gil, &self.inbound)
+    }
+
+    /// The sending side, waiting for another thread's write to end as the peer reads it.
+    pub fn outbound<D: Detach>(&self, gil: &D) -> MutexGuard<'_, Outbound> {
+        obtain(gil, &self.outbound)
+    }
+
+    /// Number of the request under way; 0 between requests.
+    #[must_use]
+    pub fn serial(&self) -> u64 {
+        self.serial.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_serial(&self, serial: u64) {
+        self.serial.store(serial, Ordering::Relaxed);
+    }
+
+    pub(crate) fn connect<D: Detach>(&self, gil: &D, socket: Option<Arc<Socket>>) {
+        self.inbound(gil).connect(socket.clone());
+        self.outbound(gil).connect(socket);
+    }
+
+    pub(crate) fn set_last(&self, is_last: bool, announced: bool) {
+        self.is_last.store(is_last, Ordering::Relaxed);
+        self.announced.store(announced, Ordering::Relaxed);
+    }
+
+    /// How the response under way has to end, as things stand now: whether the connection can take another request.
+    #[must_use]
+    pub fn end(&self) -> End {
+        if self.announced.load(Ordering::Relaxed) {
+            return End::CloseAnnounced;
+        }
+        // A thread that is reading the body right now keeps the connection from being reused.
+        let complete = self.try_inbound().is_some_and(|inbound| inbound.is_body_complete());
+        if self.is_last.load(Ordering::Relaxed) || !complete || gate::is_stopping() {
+            End::Close
+        } else {
+            End::KeepAlive
+        }
+    }
+
+    /// Makes the request under way the last one of this connection.
+    pub fn end_after_this(&self) {
+        self.is_last.store(true, Ordering::Relaxed);
+    }
+}
+
+fn available<'a, T>(
+    tried: Result<MutexGuard<'a, T>, TryLockError<MutexGuard<'a, T>>>,
+) -> Option<MutexGuard<'a, T>> {
+    match tried {
+        Ok(guard) => Some(guard),
+        // The state is plain data that is valid after every statement; a panic elsewhere does not spoil it.
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+fn obtain<'a, T: Send, D: Detach>(gil: &D, mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
+    loop {
+        if let Some(guard) = available(mutex.try_lock()) {
+            return guard;
+        }
+        // A guard cannot cross the boundary, so wait for the lock without the GIL, give it back, and try again.
+        gil.detach(|| drop(mutex.lock().unwrap_or_else(PoisonError::into_inner)));
+    }
+}

@@ -1,0 +1,131 @@
+//! Ending a wait: the stop flag, and who speaks on a connection that is waiting for a request.
+//!
+//! The request path has no poll: the worker sits in `recv`. A stop may arrive on any thread at any moment, and the server
+//! may send a request in the same moment. One atomic decides: `recv` with bytes moves WAITING to BUSY, a stop moves
+//! WAITING to CLAIMED and announces the end of the connection with CONN_CLOSE. A server closes an idle connection at
+//! CONN_CLOSE, or has a request under way, which is then served whole.
+//!
+//! All of it works in a signal handler.
+
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
+use std::time::Duration;
+
+use lsapi::CONN_CLOSE;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
+
+use crate::{parent, sys};
+
+/// Nothing may be announced: a request is being read or served, or there is no connection.
+const BUSY: u8 = 0;
+/// The main thread is in `recv` between two requests.
+const WAITING: u8 = 1;
+/// Somebody is sending CONN_CLOSE.
+const CLAIMED: u8 = 2;
+/// CONN_CLOSE has been sent.
+const SENT: u8 = 3;
+
+static STATE: AtomicU8 = AtomicU8::new(BUSY);
+static SOCKET: AtomicI32 = AtomicI32::new(-1);
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Wakes a wait without a connection; written to by [`request_stop`].
+static WAKE: OnceLock<OwnedFd> = OnceLock::new();
+
+/// Prepares what a signal handler needs.
+pub(crate) fn prepare() -> std::io::Result<()> {
+    let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+    WAKE.get_or_init(|| fd);
+    Ok(())
+}
+
+/// Asks the worker to leave. Returns whether it had been asked before. Async-signal-safe.
+pub(crate) fn request_stop() -> bool {
+    let before = STOP.swap(true, Ordering::SeqCst);
+    announce_close();
+    if let Some(fd) = WAKE.get() {
+        // Every wait also ends by itself within a second, so a failure costs no more than that.
+        let _ = rustix::io::write(fd, &1_u64.to_ne_bytes());
+    }
+    before
+}
+
+/// Whether the worker has been asked to leave, or its parent has died.
+pub(crate) fn is_stopping() -> bool {
+    STOP.load(Ordering::SeqCst)
+}
+
+/// Whether there is a reason to leave that no signal has told of.
+pub(crate) fn check_parent() -> bool {
+    if parent::is_gone() {
+        STOP.store(true, Ordering::SeqCst);
+    }
+    is_stopping()
+}
+
+/// Declares that the connection is idle: from here to [`leave_waiting`] a stop may announce its end.
+pub(crate) fn enter_waiting(socket: BorrowedFd<'_>) {
+    SOCKET.store(socket.as_raw_fd(), Ordering::SeqCst);
+    STATE.store(WAITING, Ordering::SeqCst);
+    // A stop that came before the line above found nobody waiting.
+    if is_stopping() {
+        announce_close();
+    }
+}
+
+/// Declares that bytes have arrived, or that the connection is over. Returns whether its end has been announced; the
+/// announcement is complete then, and must not be repeated.
+pub(crate) fn leave_waiting() -> bool {
+    if STATE.compare_exchange(WAITING, BUSY, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        return false;
+    }
+    // A handler on another thread may be in the middle of its send; it is eight bytes away from done.
+    while STATE.load(Ordering::SeqCst) == CLAIMED {
+        std::hint::spin_loop();
+    }
+    STATE.swap(BUSY, Ordering::SeqCst) == SENT
+}
+
+/// Whether the end of the waiting connection has been announced.
+pub(crate) fn is_announced() -> bool {
+    matches!(STATE.load(Ordering::SeqCst), CLAIMED | SENT)
+}
+
+/// Announces the end of the connection if it is waiting. Async-signal-safe.
+pub(crate) fn announce_close() {
+    if STATE.compare_exchange(WAITING, CLAIMED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        if let Some(socket) = sys::borrow_socket(SOCKET.load(Ordering::SeqCst)) {
+            // The send buffer of an idle connection has room for eight bytes; if the peer is gone there is nobody to tell.
+            let _ = send(socket, &CONN_CLOSE, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        }
+        STATE.store(SENT, Ordering::SeqCst);
+    }
+}
+
+/// Waits until `socket` is readable, a stop is requested or `timeout` has passed. `true`: it is readable.
+pub(crate) fn wait_readable(socket: BorrowedFd<'_>, timeout: Duration) -> Result<bool, Errno> {
+    let readable = PollFd::from_borrowed_fd(socket, PollFlags::IN);
+    wait(&mut [readable, wake_fd()?], timeout).map(|fds| !fds[0].revents().is_empty())
+}
+
+/// Waits until a stop is requested or `timeout` has passed.
+pub(crate) fn pause(timeout: Duration) {
+    // A wait that fails is one that is over.
+    let _ = wake_fd().and_then(|wake| wait(&mut [wake], timeout).map(|_| ()));
+}
+
+fn wake_fd() -> Result<PollFd<'static>, Errno> {
+    WAKE.get().map(|wake| PollFd::new(wake, PollFlags::IN)).ok_or(Errno::BADF)
+}
+
+fn wait<'a, 'fd>(fds: &'a mut [PollFd<'fd>], timeout: Duration) -> Result<&'a [PollFd<'fd>], Errno> {
+    // Never more than a tick of a second, so the conversion cannot fail.
+    let timeout = timeout.try_into().map_err(|_| Errno::INVAL)?;
+    match poll(fds, Some(&timeout)) {
+        Ok(_) | Err(Errno::INTR) => Ok(fds),
+        Err(errno) => Err(errno),
+    }
+}

@@ -1,0 +1,364 @@
+//! What goes out on a connection: the response as the application produces it.
+//!
+//! Keeps to what a real server needs: one head with at least one line, sent whole in one write; body packets of at most
+//! 16 KiB; RESP_END always, CONN_CLOSE in the same write where the connection ends. Counts the body against the length
+//! the application declared. Checking names and values of headers is done where they come from, in
+//! [`python`](crate::python).
+
+use std::io::IoSlice;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+use lsapi::limits::MAX_STREAM_PAYLOAD;
+use lsapi::{CONN_CLOSE, HeadError, RESP_END, ResponseHead, put_stream, stream_header};
+use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+
+use crate::log;
+use crate::worker::answer;
+use crate::worker::exchange::Detach;
+use crate::worker::socket::Socket;
+
+/// Bodies up to this size are copied behind their headers and leave in one `send`; copying that much is cheaper than
+/// handing the kernel several pieces. Larger ones are sent from where they are.
+const INLINE_BODY: usize = MAX_STREAM_PAYLOAD;
+
+/// Packets of a large body handed over in one system call: half a megabyte, more than a socket buffer takes at once.
+const PACKETS_PER_CALL: usize = 31;
+
+/// How a write leaves the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// More of the body follows.
+    No,
+    /// The response is complete, and the connection takes another request.
+    KeepAlive,
+    /// The response is complete, and the connection is to be closed.
+    Close,
+    /// As [`End::Close`], with CONN_CLOSE sent earlier.
+    CloseAnnounced,
+}
+
+impl End {
+    const fn packets(self) -> &'static [u8] {
+        const CLOSE: [u8; 16] = {
+            let mut both = [0; 16];
+            let (close, end) = both.split_at_mut(CONN_CLOSE.len());
+            close.copy_from_slice(&CONN_CLOSE);
+            end.copy_from_slice(&RESP_END);
+            both
+        };
+        match self {
+            Self::No => &[],
+            Self::KeepAlive | Self::CloseAnnounced => &RESP_END,
+            Self::Close => &CLOSE,
+        }
+    }
+}
+
+/// How far the response has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// `start_response` has not been called.
+    Nothing,
+    /// Status and headers are set and can still be replaced.
+    Started,
+    /// The head has been sent.
+    HeadSent,
+    /// RESP_END has been sent.
+    Ended(End),
+    /// The connection broke; nothing can be sent any more.
+    Lost,
+}
+
+/// The connection broke while the response was written: the client or the server is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost;
+
+/// The sending side of one connection.
+#[derive(Debug)]
+pub struct Outbound {
+    socket: Option<Arc<Socket>>,
+    phase: Phase,
+    status: u16,
+    head: ResponseHead,
+    /// The length the application declared.
+    declared: Option<u64>,
+    /// Body bytes written, or cut because the response has no body.
+    written: u64,
+    /// The request's method is HEAD.
+    is_head: bool,
+    /// The application produced more than it declared, and that has been said.
+    surplus_reported: bool,
+    /// Bytes on their way; kept for its memory.
+    out: Vec<u8>,
+}
+
+impl Outbound {
+    pub(crate) fn new() -> Self {
+        Self {
+            socket: None,
+            phase: Phase::Nothing,
+            status: 0,
+            head: ResponseHead::default(),
+            declared: None,
+            written: 0,
+            is_head: false,
+            surplus_reported: false,
+            out: Vec::with_capacity(INLINE_BODY + 1024),
+        }
+    }
+
+    /// Starts with a new connection.
+    pub(crate) fn connect(&mut self, socket: Option<Arc<Socket>>) {
+        self.socket = socket;
+        self.phase = Phase::Lost;
+    }
+
+    /// Starts with a new request.
+    pub(crate) fn begin(&mut self, is_head: bool) {
+        self.phase = Phase::Nothing;
+        self.is_head = is_head;
+        self.reset_head();
+    }
+
+    fn reset_head(&mut self) {
+        self.head.clear();
+        self.status = 0;
+        self.declared = None;
+        self.written = 0;
+        self.surplus_reported = false;
+    }
+
+    /// How far the response has come.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The status set, 0 before.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Body bytes written so far.
+    #[must_use]
+    pub const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The declared length, if there is one.
+    #[must_use]
+    pub const fn declared(&self) -> Option<u64> {
+        self.declared
+    }
+
+    /// Whether this response has no body whatever the application yields: HEAD, 204 and 304.
+    #[must_use]
+    pub const fn is_bodyless(&self) -> bool {
+        self.is_head || matches!(self.status, 204 | 304)
+    }
+
+    /// Sets status and headers, replacing what was set before. `fill` adds the lines and returns the length of the body,
+    /// if one of them declares it.
+    ///
+    /// # Errors
+    /// What `fill` reports; nothing is set then.
+    pub fn start<E>(
+        &mut self,
+        status: u16,
+        fill: impl FnOnce(&mut ResponseHead) -> Result<Option<u64>, E>,
+    ) -> Result<(), E> {
+        self.reset_head();
+        self.phase = Phase::Nothing;
+        self.declared = fill(&mut self.head).inspect_err(|_| self.head.clear())?;
+        self.status = status;
+        self.phase = Phase::Started;
+        Ok(())
+    }
+
+    /// Sets the declared length from the body itself, if the application has not set one and the response is one for
+    /// which that is right. A head without room for one more line goes without.
+    pub fn declare_length(&mut self, len: u64) {
+        if self.phase != Phase::Started || self.declared.is_some() || matches!(self.status, 204 | 304) {
+            return;
+        }
+        // A HEAD request is often answered with nothing at all; that says nothing about the length of the real thing.
+        if self.is_head && len == 0 {
+            return;
+        }
+        let mut digits = [0; 20];
+        if self.head.push(b"Content-Length", decimal(len, &mut digits)).is_ok() {
+            self.declared = Some(len);
+        }
+    }
+
+    /// Writes a piece of the body, the head before it if it has not been sent, and the end behind it if there is one.
+    ///
+    /// Tries without waiting first; only if the peer is slower than we are is the GIL let go.
+    ///
+    /// # Errors
+    /// [`Lost`] when the connection is broken, now or since an earlier write.
+    pub fn write<D: Detach>(&mut self, gil: &D, body: &[u8], end: End) -> Result<(), Lost> {
+        debug_assert!(self.phase != Phase::Nothing, "a response starts with its head");
+        let Some(socket) =
+            self.socket.clone().filter(|_| matches!(self.phase, Phase::Started | Phase::HeadSent))
+        else {
+            return Err(Lost);
+        };
+        let body = self.admit(body);
+        self.out.clear();
+        if self.phase == Phase::Started {
+            self.put_head();
+        }
+        let sent = if body.len() <= INLINE_BODY {
+            put_stream(body, &mut self.out);
+            self.out.extend_from_slice(end.packets());
+            if self.out.is_empty() {
+                return Ok(());
+            }
+            answer::start_write();
+            send(gil, &socket, &self.out)
+        } else {
+            answer::start_write();
+            send_large(gil, &socket, &self.out, body, end.packets())
+        };
+        match sent {
+            Ok(()) => {
+                self.phase = if end == End::No { Phase::HeadSent } else { Phase::Ended(end) };
+                if end == End::No {
+                    answer::end_write();
+                } else {
+                    answer::end();
+                }
+                Ok(())
+            }
+            Err(errno) => {
+                log::debug(format_args!("the response could not be written, the peer is gone: {errno}"));
+                self.phase = Phase::Lost;
+                answer::end();
+                Err(Lost)
+            }
+        }
+    }
+
+    /// The part of `body` that belongs to the response.
+    fn admit<'b>(&mut self, body: &'b [u8]) -> &'b [u8] {
+        if self.is_bodyless() {
+            return &[];
+        }
+        let room = self.declared.map_or(u64::MAX, |declared| declared - self.written);
+        let admitted = body.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        if admitted < body.len() && !self.surplus_reported {
+            self.surplus_reported = true;
+            log::warning(format_args!(
+                "the application produced more body than the Content-Length it declared ({}); the rest is cut",
+                self.declared.unwrap_or_default()
+            ));
+        }
+        self.written += admitted as u64;
+        &body[..admitted]
+    }
+
+    fn put_head(&mut self) {
+        if self.head.is_empty() {
+            // Without a header line the server does not take the head for one. Two short words fit anywhere.
+            let _ = self.head.push(b"Content-Type", b"text/plain");
+        }
+        let encoded: Result<(), HeadError> = self.head.encode(self.status, &mut self.out);
+        debug_assert!(encoded.is_ok(), "the head has at least the line pushed above");
+    }
+}
+
+/// Sends one piece: what goes at once, and the rest without the GIL.
+fn send<D: Detach>(gil: &D, socket: &Socket, bytes: &[u8]) -> Result<(), Errno> {
+    let sent = socket.send_now(bytes)?;
+    if sent == bytes.len() {
+        return Ok(());
+    }
+    gil.detach(|| socket.send_all(&bytes[sent..]))
+}
+
+/// Sends a large body from where it is, cut into packets, with `head` before it and `end` behind.
+fn send_large<D: Detach>(
+    gil: &D,
+    socket: &Socket,
+    head: &[u8],
+    body: &[u8],
+    end: &[u8],
+) -> Result<(), Errno> {
+    let full = stream_header(MAX_STREAM_PAYLOAD);
+    let last = stream_header(body.len() % MAX_STREAM_PAYLOAD);
+    let mut chunks = body.chunks(MAX_STREAM_PAYLOAD).peekable();
+    let mut head = Some(head);
+    while chunks.peek().is_some() {
+        let mut pieces = [IoSlice::new(&[]); 2 * PACKETS_PER_CALL + 2];
+        let mut count = 0;
+        let mut add = |piece| {
+            pieces[count] = IoSlice::new(piece);
+            count += 1;
+        };
+        add(head.take().unwrap_or_default());
+        for chunk in chunks.by_ref().take(PACKETS_PER_CALL) {
+            add(if chunk.len() == MAX_STREAM_PAYLOAD { &full } else { &last });
+            add(chunk);
+        }
+        if chunks.peek().is_none() {
+            add(end);
+        }
+        send_pieces(gil, socket, &mut pieces[..count])?;
+    }
+    Ok(())
+}
+
+fn send_pieces<D: Detach>(gil: &D, socket: &Socket, mut pieces: &mut [IoSlice<'_>]) -> Result<(), Errno> {
+    let once = |pieces: &[IoSlice<'_>], flags| loop {
+        let sent =
+            sendmsg(socket.as_fd(), pieces, &mut SendAncillaryBuffer::default(), flags | SendFlags::NOSIGNAL);
+        if sent != Err(Errno::INTR) {
+            return sent;
+        }
+    };
+    match once(pieces, SendFlags::DONTWAIT) {
+        Ok(sent) => IoSlice::advance_slices(&mut pieces, sent),
+        Err(Errno::AGAIN) => {}
+        Err(errno) => return Err(errno),
+    }
+    if pieces.is_empty() {
+        return Ok(());
+    }
+    gil.detach(|| {
+        while !pieces.is_empty() {
+            let sent = once(pieces, SendFlags::empty())?;
+            IoSlice::advance_slices(&mut pieces, sent);
+        }
+        Ok(())
+    })
+}
+
+/// `value` in decimal digits, without an allocation.
+fn decimal(mut value: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        let digit = (value % 10) as u8;
+        digits[at] = b'0' + digit;
+        value /= 10;
+        if value == 0 {
+            return &digits[at..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_in_decimal() {
+        for value in [0, 9, 10, 4711, u64::MAX] {
+            assert_eq!(decimal(value, &mut [0; 20]), value.to_string().as_bytes());
+        }
+    }
+}
