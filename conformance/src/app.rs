@@ -1,0 +1,163 @@
+//! What the subcommands do.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use mock_lsws::scenario::Scenario;
+use tokio::sync::mpsc;
+
+use crate::cli::{Cli, Command, ProxyArgs, RunArgs, SelectArgs};
+use crate::event::{Event, Summary};
+use crate::filter::Filter;
+use crate::report::{Progress, TextReport};
+use crate::runner::{self, Plan};
+use crate::subject::Subject;
+use crate::{Error, binary, catalog, checkout, exit_code, proxy};
+
+/// Cases at a time for each processor: most of a case is waiting.
+const JOBS_PER_CPU: usize = 4;
+
+/// Does what the command line says and returns the exit code.
+#[must_use]
+pub fn main_impl(cli: &Cli) -> ExitCode {
+    let outcome = match &cli.command {
+        Command::Run(args) => run(args),
+        Command::List(args) => list(args).map(|()| exit_code::PASSED),
+        Command::Spawner => return mock_lsws::spawner::serve(),
+        Command::Proxy(args) => return ExitCode::from(run_proxy(args)),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            anstream::eprintln!("conformance: {}", with_causes(&error));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// An error and the errors behind it that it does not tell itself.
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn run(args: &RunArgs) -> Result<u8, Error> {
+    let (root, cases) = select(&args.select)?;
+    let subject = Subject::load(&args.subject, &root)?;
+    let checkout = root.parent().unwrap_or(&root);
+    let binary = binary::find(&subject.source, args.binary.as_deref(), subject.folder(), checkout, |what| {
+        anstream::eprintln!("conformance: {what}");
+    })?;
+    let harness = |what| move |source| Error::Harness { what, source };
+    let plan = Plan {
+        subject,
+        binary,
+        root,
+        cases: cases.into_iter().map(Arc::new).collect(),
+        jobs: args.jobs.map_or_else(default_jobs, NonZeroUsize::get),
+        rerun: rerun(args),
+        all_transcripts: args.verbose,
+        spawner: std::env::current_exe().map_err(harness("this program cannot find itself"))?,
+    };
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let verbose = args.verbose;
+    // The report has a thread of its own: a slow terminal must not be taken for a slow application.
+    let reporter = thread::spawn(move || report(receiver, verbose));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(harness("the runtime does not start"))?;
+    let ran = runtime.block_on(runner::run(plan, sender));
+    let reported = reporter.join().unwrap_or_else(|_| Err(io::Error::other("the reporter is gone")));
+    ran?;
+    let summary = reported.map_err(Error::Report)?;
+    Ok(if summary.failed == 0 { exit_code::PASSED } else { exit_code::FAILED })
+}
+
+/// Renders events until there are no more, and returns the counts.
+fn report(mut events: mpsc::UnboundedReceiver<Event>, verbose: bool) -> io::Result<Summary> {
+    let mut text = TextReport::new(anstream::stdout(), verbose);
+    let mut progress = Progress::on_terminal();
+    let mut summary = Summary::default();
+    while let Some(event) = events.blocking_recv() {
+        progress.clear();
+        text.event(&event)?;
+        progress.update(&event);
+        if let Event::RunFinished(counts) = event {
+            summary = counts;
+        }
+    }
+    Ok(summary)
+}
+
+fn list(args: &SelectArgs) -> Result<(), Error> {
+    let (_, cases) = select(args)?;
+    let mut out = anstream::stdout().lock();
+    for case in cases {
+        let Scenario { id, class, title, .. } = case;
+        match writeln!(out, "{id}  [{class}] {title}") {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written.map_err(Error::Report)?,
+        }
+    }
+    Ok(())
+}
+
+/// The folder of scenarios and the cases selected from it.
+fn select(args: &SelectArgs) -> Result<(PathBuf, Vec<Scenario>), Error> {
+    let root = checkout::scenarios(args.scenarios.as_deref())?;
+    let classes = args.classes.iter().copied().map(Into::into).collect();
+    let filter = Filter { patterns: args.patterns.clone(), classes };
+    let mut cases = catalog::load(&root)?;
+    cases.retain(|case| filter.selects(case));
+    if cases.is_empty() {
+        return Err(Error::NothingSelected { patterns: filter.describe() });
+    }
+    Ok((root, cases))
+}
+
+fn run_proxy(args: &ProxyArgs) -> u8 {
+    match proxy::run(&args.command, args.damage) {
+        Ok(code) => code,
+        Err(error) => {
+            anstream::eprintln!("conformance proxy: {error}");
+            exit_code::USAGE
+        }
+    }
+}
+
+fn default_jobs() -> usize {
+    JOBS_PER_CPU * thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// The command that repeats this run, up to the IDs.
+fn rerun(args: &RunArgs) -> String {
+    let mut words = match std::env::var_os("CARGO") {
+        Some(_) if cfg!(debug_assertions) => vec!["cargo run -p conformance -- run".to_owned()],
+        Some(_) => vec!["cargo run --release -p conformance -- run".to_owned()],
+        None => {
+            let program = std::env::args_os().next().unwrap_or_default();
+            vec![Path::new(&program).display().to_string(), "run".to_owned()]
+        }
+    };
+    if args.subject != "lswsgi" {
+        words.push(format!("--subject {}", args.subject));
+    }
+    for (option, value) in [("--binary", &args.binary), ("--scenarios", &args.select.scenarios)] {
+        words.extend(value.as_ref().map(|value| format!("{option} {}", value.display())));
+    }
+    words.join(" ")
+}

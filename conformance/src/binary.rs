@@ -1,0 +1,90 @@
+//! Finding the subject's binary, and building it where it belongs to the checkout.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use crate::subject::{BinarySource, SubjectError};
+
+/// The binary: the one `given` on the command line, or the one `source` leads to. `say` is told before a build starts.
+///
+/// # Errors
+/// When it cannot be built or is not there.
+pub fn find(
+    source: &BinarySource,
+    given: Option<&Path>,
+    folder: &Path,
+    root: &Path,
+    say: impl FnOnce(&str),
+) -> Result<PathBuf, SubjectError> {
+    if let Some(given) = given {
+        return existing(std::path::absolute(given).unwrap_or_else(|_| given.to_owned()));
+    }
+    match source {
+        BinarySource::CargoPackage(package) => build(package, root, say),
+        BinarySource::File(name) => locate(name, folder),
+        BinarySource::NotNeeded => Ok(PathBuf::new()),
+    }
+}
+
+/// The program `name`: a path, relative to `folder`, or a name looked up on PATH.
+pub(crate) fn locate(name: &str, folder: &Path) -> Result<PathBuf, SubjectError> {
+    if name.contains('/') {
+        return existing(folder.join(name));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_absolute() && candidate.is_file())
+        .ok_or_else(|| SubjectError::NotOnPath(name.to_owned()))
+}
+
+fn existing(path: PathBuf) -> Result<PathBuf, SubjectError> {
+    if path.is_file() { Ok(path) } else { Err(SubjectError::NoBinary(path)) }
+}
+
+/// One line of what cargo prints with `--message-format=json`; other kinds of lines have no `executable`.
+#[derive(Deserialize)]
+struct CargoMessage {
+    executable: Option<PathBuf>,
+    target: Option<CargoTarget>,
+}
+
+#[derive(Deserialize)]
+struct CargoTarget {
+    name: String,
+}
+
+/// Builds `package` in the checkout at `root`, in the profile this program itself was built in: a run in release mode is
+/// about the binary people use.
+fn build(package: &str, root: &Path, say: impl FnOnce(&str)) -> Result<PathBuf, SubjectError> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut command = Command::new(&cargo);
+    command
+        .args(["build", "--quiet", "--package", package, "--bin", package])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        // cargo's own words about what is wrong are the best there are.
+        .stderr(Stdio::inherit());
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        command.arg("--release");
+        "release"
+    };
+    say(&format!("building the subject: {package} ({profile})"));
+    let no_cargo = |source| SubjectError::NoCargo { cargo: cargo.clone(), source };
+    let output = command.output().map_err(no_cargo)?;
+    if !output.status.success() {
+        return Err(SubjectError::BuildFailed { package: package.to_owned(), status: output.status });
+    }
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<CargoMessage>(line).ok())
+        .filter(|message| message.target.as_ref().is_some_and(|target| target.name == package))
+        .find_map(|message| message.executable)
+        .ok_or_else(|| SubjectError::NoExecutable { package: package.to_owned() })
+}

@@ -1,0 +1,57 @@
+//! All scenarios: finding the files and reading them.
+
+use std::path::{Path, PathBuf};
+
+use mock_lsws::scenario::{Scenario, parse_file};
+
+use crate::{Error, checkout};
+
+/// Folders beside the areas that hold no cases.
+const NOT_AREAS: [&str; 3] = ["apps", "recordings", "subjects"];
+
+/// Reads every scenario below `root`, in the order of their IDs.
+///
+/// # Errors
+/// [`Error::BadScenarios`] with the first mistake of every wrong file.
+pub fn load(root: &Path) -> Result<Vec<Scenario>, Error> {
+    let mut files = Vec::new();
+    for area in entries(root)? {
+        let is_area = area.file_name().is_some_and(|name| !NOT_AREAS.iter().any(|not| name == *not));
+        if area.is_dir() && is_area {
+            collect(&area, &mut files)?;
+        }
+    }
+    let mut cases = Vec::new();
+    let mut mistakes = Vec::new();
+    for file in files {
+        match parse_file(root, &file) {
+            Ok(case) => cases.push(case),
+            Err(mut mistake) => {
+                mistake.path = checkout::shown(&mistake.path);
+                mistakes.push(mistake);
+            }
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(Error::BadScenarios(mistakes));
+    }
+    cases.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(cases)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
+    for entry in entries(folder)? {
+        if entry.is_dir() {
+            collect(&entry, files)?;
+        } else if entry.extension().is_some_and(|extension| extension == "toml") {
+            files.push(entry);
+        }
+    }
+    Ok(())
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |source| Error::Unreadable { path: folder.to_owned(), source };
+    let entries = folder.read_dir().map_err(unreadable)?;
+    entries.map(|entry| entry.map(|entry| entry.path()).map_err(unreadable)).collect()
+}

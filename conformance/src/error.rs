@@ -1,0 +1,80 @@
+//! Everything that keeps a run from happening, each with its exit code.
+
+use std::path::PathBuf;
+
+use mock_lsws::scenario::ScenarioError;
+
+use crate::exit_code;
+use crate::subject::SubjectError;
+
+/// Why there is no verdict.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no folder of scenarios.
+    #[error("no folder `scenarios` here or above: run this in a checkout, or say where with --scenarios DIR")]
+    NoScenarios,
+    /// The folder of scenarios cannot be read.
+    #[error("{path}: cannot be read: {source}")]
+    Unreadable {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The subject was named but does not exist.
+    #[error("there is no subject `{name}`: {path} does not exist; give a name from {folder} or the path of a file", folder = .path.parent().unwrap_or(.path).display(), path = .path.display())]
+    NoSubject {
+        /// As typed.
+        name: String,
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// Scenario files are wrong.
+    #[error("{}", list(.0))]
+    BadScenarios(Vec<ScenarioError>),
+    /// The subject file is wrong.
+    #[error(transparent)]
+    BadSubject(ScenarioError),
+    /// The filters leave nothing.
+    #[error("no case is selected by {patterns}: `conformance list` shows all IDs")]
+    NothingSelected {
+        /// What was typed.
+        patterns: String,
+    },
+    /// The application could not be built or started.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// The report could not be written.
+    #[error("the report cannot be written")]
+    Report(#[source] std::io::Error),
+    /// The machinery around the cases failed.
+    #[error("{what}")]
+    Harness {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// The exit code for this.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoScenarios
+            | Self::Unreadable { .. }
+            | Self::NoSubject { .. }
+            | Self::Report(_)
+            | Self::Harness { .. } => exit_code::USAGE,
+            Self::BadScenarios(_) | Self::BadSubject(_) => exit_code::BAD_SCENARIO,
+            Self::NothingSelected { .. } => exit_code::NOTHING_SELECTED,
+            Self::Subject(_) => exit_code::SUBJECT_NOT_STARTED,
+        }
+    }
+}
+
+fn list(errors: &[ScenarioError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,228 @@
+//! One case from its start to the end of its last process.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use mock_lsws::scenario::{HandedLimit, Mode, Scenario, Vars};
+use mock_lsws::{
+    AppLog, Connection, DEFAULT_BACKLOG, Detail, Exit, Listener, Resource, SpawnedApp, Spawner, Transcript,
+    socketpair,
+};
+use tempfile::TempDir;
+
+use super::peer::Peer;
+use super::process;
+use super::schedule::Plan;
+use crate::checkout;
+use crate::event::{CaseResult, Failure, Problem, Verdict};
+
+/// How long a case may take that says nothing about it.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Lines of the application's stderr that go into a report.
+const STDERR_LINES: usize = 30;
+
+/// What a Rust program says when it panics. No case expects that.
+const PANIC: &str = "panicked at";
+
+/// A running case.
+pub(super) struct Case<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) scenario: &'a Scenario,
+    pub(super) stage: Stage,
+    pub(super) peers: BTreeMap<String, Peer>,
+    pub(super) vars: Vars,
+    /// Which step runs, for the report when there is no time left.
+    pub(super) current: usize,
+    /// The case has signalled the application, so its end by a signal is no surprise.
+    pub(super) signalled: bool,
+}
+
+/// What a case runs on. Everything in it goes when the case is over.
+pub(super) struct Stage {
+    pub(super) transcript: Transcript,
+    pub(super) app: SpawnedApp,
+    pub(super) spawner: Spawner,
+    pub(super) listener: Option<Listener>,
+    pub(super) log: PathBuf,
+    _folder: TempDir,
+}
+
+/// Runs `scenario` and says what became of it.
+pub(super) async fn run(plan: &Plan, scenario: &Scenario) -> CaseResult {
+    let started = Instant::now();
+    let result = |verdict, transcript| CaseResult::new(scenario, started.elapsed(), verdict, transcript);
+    if scenario.start.core_limit == Some(HandedLimit::Highest) && highest_core_limit() == Some(0) {
+        let reason = "the hard limit on core files is 0 here, so there is nothing to hand down".to_owned();
+        return result(Verdict::Skipped { reason }, Vec::new());
+    }
+    let (stage, main) = match Stage::set(plan, scenario).await {
+        Ok(stage) => stage,
+        Err(reason) => {
+            let problem = Problem { field: "start".into(), expected: None, actual: reason };
+            let failure = failure(plan, scenario, 0, vec![problem], Vec::new());
+            return result(Verdict::Failed(failure), Vec::new());
+        }
+    };
+    let mut case = Case {
+        plan,
+        scenario,
+        stage,
+        peers: main.into_iter().map(|peer| ("main".to_owned(), peer)).collect(),
+        vars: Vars::default(),
+        current: 0,
+        signalled: false,
+    };
+    let limit = scenario.timeout.map_or(TIMEOUT, |timeout| timeout.0);
+    let outcome = tokio::time::timeout(limit, case.steps()).await;
+    let mut problems = match outcome {
+        Ok(Ok(())) => case.ending().await,
+        Ok(Err(problems)) => problems,
+        Err(_) => vec![Problem {
+            field: "time".into(),
+            expected: Some(format!("the case to be over after {limit:?}")),
+            actual: "this step was still running".into(),
+        }],
+    };
+    let current = case.current;
+    let Case { stage, peers, .. } = case;
+    drop(peers);
+    let (stderr, transcript) = stage.strike().await;
+    if let Some(line) = stderr.iter().find(|line| line.contains(PANIC)) {
+        problems.push(Problem {
+            field: "stderr".into(),
+            expected: Some("no panic".into()),
+            actual: line.clone(),
+        });
+    }
+    let verdict = if problems.is_empty() {
+        Verdict::Passed
+    } else {
+        Verdict::Failed(failure(plan, scenario, current, problems, stderr))
+    };
+    let wanted = plan.all_transcripts || matches!(verdict, Verdict::Failed(_));
+    result(verdict, if wanted { lines(&transcript) } else { Vec::new() })
+}
+
+impl Case<'_> {
+    /// Looks at how the case has left things when all its steps went well.
+    async fn ending(&mut self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (name, peer) in std::mem::take(&mut self.peers) {
+            for mut problem in peer.drain().await {
+                problem.field = format!("connection {name} {}", problem.field);
+                problems.push(problem);
+            }
+        }
+        if let (Some(exit @ Exit::Signal { .. }), false) = (self.stage.app.exit(), self.signalled) {
+            problems.push(Problem {
+                field: "the end of the process".into(),
+                expected: Some("an exit of its own".into()),
+                actual: exit.to_string(),
+            });
+        }
+        problems
+    }
+}
+
+impl Stage {
+    /// Starts everything. In worker mode the connection is there from the beginning.
+    async fn set(plan: &Plan, scenario: &Scenario) -> Result<(Self, Option<Peer>), String> {
+        let start = &scenario.start;
+        let folder =
+            tempfile::Builder::new().prefix("conformance-").tempdir().map_err(text("no temporary folder"))?;
+        let log = folder.path().join("stderr.log");
+        let vars = Vars::default();
+        let mut env = Vec::new();
+        for (name, value) in &start.env.0 {
+            env.push((
+                OsString::from(name),
+                OsString::from(value.render(&vars).map_err(|error| error.to_string())?),
+            ));
+        }
+        let mut command =
+            plan.subject.command(&start.role, &plan.binary).map_err(|error| error.to_string())?;
+        command = command.envs(env).log(AppLog::Append(log.clone()));
+        if let Some(limit) = start.core_limit {
+            let hard = highest_core_limit();
+            let soft = if limit == HandedLimit::Highest { hard } else { Some(0) };
+            command = command.limit(Resource::Core, soft, hard);
+        }
+
+        let transcript = Transcript::new();
+        let spawner = Spawner::start(&plan.spawner, ["spawner"]).await.map_err(|error| error.to_string())?;
+        let mut main = None;
+        let mut listener = None;
+        let input = match start.mode {
+            Mode::Worker => {
+                let (theirs, ours) = socketpair().map_err(text("no socket pair"))?;
+                let connection =
+                    Connection::from_socket(ours, &transcript).map_err(|error| error.to_string())?;
+                main = Some(Peer::new(connection));
+                theirs
+            }
+            Mode::Listen => {
+                let made = Listener::unix(&folder.path().join("app.sock"), DEFAULT_BACKLOG)
+                    .map_err(|error| error.to_string())?;
+                let shared = made.share().map_err(text("the listening socket cannot be shared"))?;
+                listener = Some(made);
+                shared
+            }
+        };
+        let app = spawner.spawn(&command, input).await.map_err(|error| error.to_string())?;
+        transcript.note(format!("process {} started by {}", app.pid(), spawner.pid()));
+        Ok((Self { transcript, app, spawner, listener, log, _folder: folder }, main))
+    }
+
+    /// Ends every process and returns what is left: the stderr's last lines and the transcript.
+    async fn strike(self) -> (Vec<String>, Transcript) {
+        if let Some(exit) = self.app.exit() {
+            self.transcript.note(format!("process {} had ended: {exit}", self.app.pid()));
+        }
+        // Whatever the keeper says, dropping it ends what is left.
+        let _ = self.spawner.shutdown().await;
+        (tail(&self.log), self.transcript)
+    }
+}
+
+fn text(what: &'static str) -> impl Fn(io::Error) -> String {
+    move |error| format!("{what}: {error}")
+}
+
+/// The hard limit on core files of this process; `None` is no limit.
+fn highest_core_limit() -> Option<u64> {
+    rustix::process::getrlimit(Resource::Core).maximum
+}
+
+fn failure(
+    plan: &Plan,
+    scenario: &Scenario,
+    current: usize,
+    problems: Vec<Problem>,
+    stderr: Vec<String>,
+) -> Failure {
+    let step = scenario.steps.get(current);
+    Failure {
+        file: checkout::shown(&scenario.path),
+        line: step.map_or(1, |step| step.line),
+        column: step.map_or(1, |step| step.column),
+        note: step.and_then(|step| step.note.clone()),
+        problems,
+        stderr,
+        rerun: format!("{} {}", plan.rerun, scenario.id),
+    }
+}
+
+/// The last lines of the file `log`.
+pub(super) fn tail(log: &Path) -> Vec<String> {
+    let text = process::read_log(log);
+    let lines: Vec<&str> = text.lines().collect();
+    lines.iter().skip(lines.len().saturating_sub(STDERR_LINES)).map(ToString::to_string).collect()
+}
+
+fn lines(transcript: &Transcript) -> Vec<String> {
+    transcript.render(Detail::Decoded).lines().map(str::to_owned).collect()
+}

@@ -1,0 +1,228 @@
+//! Judging what comes back: a response as a whole, or packets one by one.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mock_lsws::scenario::{
+    Ack as ExpectedAck, ConnCloseRule, Mismatch, PacketKind, PacketPattern, Repeat, ResponseExpectation,
+    Vars, assemble,
+};
+use mock_lsws::{Ack, End, Incoming, Response, Violation};
+
+use super::case::Case;
+use super::steps::{incoming, problem};
+use crate::event::Problem;
+
+/// How long a response may take when the step does not say.
+const RESPONSE_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long the next packet may take when the step does not say.
+const PACKET_LIMIT: Duration = Duration::from_secs(10);
+
+impl Case<'_> {
+    /// Reads a response and compares it with `any_of`; the closest of them is what a failure is about.
+    pub(super) async fn expect_response(
+        &mut self,
+        on: &str,
+        any_of: &[ResponseExpectation],
+    ) -> Result<(), Vec<Problem>> {
+        let limit = any_of
+            .iter()
+            .filter_map(|expected| expected.within)
+            .max()
+            .map_or(RESPONSE_LIMIT, |limit| limit.0);
+        let response = self.peer(on).await?.response(limit).await;
+        let broken = broken(&response, any_of, limit);
+        if !broken.is_empty() {
+            return Err(broken);
+        }
+        let mut closest: Option<Vec<Problem>> = None;
+        for expected in any_of {
+            let mut vars = self.vars.clone();
+            let wrong = compare(expected, &response, &self.plan.root, &mut vars);
+            if wrong.is_empty() {
+                self.vars = vars;
+                return Ok(());
+            }
+            if closest.as_ref().is_none_or(|closest| wrong.len() < closest.len()) {
+                closest = Some(wrong);
+            }
+        }
+        Err(closest.unwrap_or_default())
+    }
+
+    /// Reads packets until the last of `patterns` has come.
+    pub(super) async fn expect_packets(
+        &mut self,
+        on: &str,
+        patterns: &[PacketPattern],
+    ) -> Result<(), Vec<Problem>> {
+        let mut vars = self.vars.clone();
+        let root = &self.plan.root;
+        let peer = match self.peers.contains_key(on) {
+            true => self.peers.get_mut(on),
+            false => Some(self.peer(on).await?),
+        };
+        let Some(peer) = peer else { return Ok(()) };
+        let mut at = 0;
+        // Whether the current pattern has applied already.
+        let mut applied = false;
+        while let Some(pattern) = patterns.get(at) {
+            let limit = pattern.within.map_or(PACKET_LIMIT, |within| within.0);
+            let started = Instant::now();
+            let arrived = peer.next(limit).await;
+            let (kind, packet) = match &arrived {
+                Incoming::Packet(packet) => (PacketKind::of(&packet.decode()), Some(packet)),
+                Incoming::Eof { partial: 0 } => (PacketKind::Eof, None),
+                other => return Err(vec![unexpected(patterns, at, other, started.elapsed())]),
+            };
+            // Patterns that may be absent, or have applied, make way for the one this packet fits.
+            let Some(found) = fitting(patterns, at, applied, kind) else {
+                return Err(vec![unexpected(patterns, at, &arrived, started.elapsed())]);
+            };
+            let Some(pattern) = patterns.get(found) else { break };
+            if let Some(packet) = packet {
+                let wrong = pattern.check(&packet.decode(), root, &mut vars);
+                if !wrong.is_empty() {
+                    return Err(wrong.into_iter().map(Problem::from).collect());
+                }
+            }
+            (at, applied) = if pattern.repeat.may_go_on() { (found, true) } else { (found + 1, false) };
+        }
+        if peer.is_idle {
+            let read = std::mem::take(&mut peer.read);
+            let response = assemble(Duration::ZERO, read, End::Complete);
+            let ack_is_free =
+                ResponseExpectation { ack: Some(ExpectedAck::Nothing), ..ResponseExpectation::default() };
+            let broken = broken(&response, &[ack_is_free], PACKET_LIMIT);
+            if !broken.is_empty() {
+                return Err(broken);
+            }
+        }
+        self.vars = vars;
+        Ok(())
+    }
+}
+
+/// The pattern at or behind `at` that takes `kind`, if what is between may be left out.
+fn fitting(patterns: &[PacketPattern], at: usize, applied: bool, kind: PacketKind) -> Option<usize> {
+    for (index, pattern) in patterns.iter().enumerate().skip(at) {
+        if pattern.accepts(kind) {
+            return Some(index);
+        }
+        let may_pass =
+            pattern.repeat.may_be_absent() || (index == at && applied && pattern.repeat == Repeat::Some);
+        if !may_pass {
+            return None;
+        }
+    }
+    None
+}
+
+fn unexpected(patterns: &[PacketPattern], at: usize, arrived: &Incoming, waited: Duration) -> Problem {
+    let next = patterns.get(at).map(ToString::to_string).unwrap_or_default();
+    let all = patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let actual = match arrived {
+        Incoming::TimedOut => format!("nothing for {waited:.1?}"),
+        other => incoming(other),
+    };
+    problem("packets", &format!("{next}, in the sequence {all}"), &actual)
+}
+
+/// What is wrong with a response whatever was expected of it.
+fn broken(response: &Response, any_of: &[ResponseExpectation], limit: Duration) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let ack_is_free = any_of.iter().any(|expected| expected.ack == Some(ExpectedAck::Nothing));
+    for violation in response.violations() {
+        if !(ack_is_free && *violation == Violation::NotAcknowledged) {
+            problems.push(Problem {
+                field: "protocol".into(),
+                expected: None,
+                actual: violation.to_string(),
+            });
+        }
+    }
+    let actual = match &response.end {
+        End::Complete => return problems,
+        End::Eof => "the application closed the connection".to_owned(),
+        End::Reset => "the application reset the connection".to_owned(),
+        End::Invalid(invalid) => format!("bytes that are no packet: {invalid}"),
+        End::TimedOut => format!("nothing more within {limit:?}"),
+        End::TooLong => "more than the runner takes".to_owned(),
+    };
+    problems.push(problem("end of the response", "RESP_END", &actual));
+    problems
+}
+
+fn compare(
+    expected: &ResponseExpectation,
+    response: &Response,
+    root: &Path,
+    vars: &mut Vars,
+) -> Vec<Problem> {
+    let mut wrong: Vec<Mismatch> = Vec::new();
+    let status = response.status.unwrap_or_default();
+    if !expected.status.0.is_empty() && !expected.status.0.contains(&status) {
+        wrong.push(Mismatch::new("status", expected.status.to_string(), status.to_string()));
+    }
+    for (name, matcher) in &expected.headers.0 {
+        let field = format!("header {name}");
+        match response.header(name) {
+            Some(value) => wrong.extend(matcher.check(&field, value, root, vars)),
+            None => wrong.push(Mismatch::new(field, matcher.describe(vars), "no such header")),
+        }
+    }
+    for name in &expected.no_headers.0 {
+        if let Some(value) = response.header(name) {
+            wrong.push(Mismatch::new(
+                format!("header {name}"),
+                "no such header",
+                String::from_utf8_lossy(value),
+            ));
+        }
+    }
+    if let Some(body) = &expected.body {
+        wrong.extend(body.check("body", &response.body, root, vars));
+    }
+    if let Some(stderr) = &expected.stderr {
+        wrong.extend(stderr.check("STDERR_STREAM", &response.stderr, root, vars));
+    }
+    wrong.extend(compare_ack(expected.ack.unwrap_or(ExpectedAck::Either), response.ack));
+    let stream_packets =
+        response.packets.iter().filter(|packet| packet.packet_type() == lsapi::PacketType::RespStream);
+    if let Some(count) = expected.stream_packets {
+        let actual = stream_packets.count();
+        if actual != count {
+            wrong.push(Mismatch::new("RESP_STREAM packets", count.to_string(), actual.to_string()));
+        }
+    }
+    match (expected.conn_close, response.conn_close) {
+        (ConnCloseRule::Absent, Some(_)) => {
+            wrong.push(Mismatch::new("CONN_CLOSE", "none: the connection is to stay open", "CONN_CLOSE"));
+        }
+        (ConnCloseRule::Present, None) => wrong.push(Mismatch::new("CONN_CLOSE", "CONN_CLOSE", "none")),
+        _ => {}
+    }
+    wrong.into_iter().map(Problem::from).collect()
+}
+
+fn compare_ack(expected: ExpectedAck, ack: Ack) -> Option<Mismatch> {
+    let right = match expected {
+        ExpectedAck::ReqReceived => ack == Ack::Received,
+        ExpectedAck::PidNotice => matches!(ack, Ack::Pid(_)),
+        ExpectedAck::Either => ack != Ack::None,
+        ExpectedAck::Nothing => ack == Ack::None,
+    };
+    let name = |ack| match ack {
+        Ack::None => "none".to_owned(),
+        Ack::Received => "REQ_RECEIVED".to_owned(),
+        Ack::Pid(pid) => format!("the PID notice of {pid}"),
+    };
+    let expected = match expected {
+        ExpectedAck::ReqReceived => "REQ_RECEIVED",
+        ExpectedAck::PidNotice => "a PID notice",
+        ExpectedAck::Either => "REQ_RECEIVED or a PID notice",
+        ExpectedAck::Nothing => "none",
+    };
+    (!right).then(|| Mismatch::new("acknowledgement", expected, name(ack)))
+}

@@ -1,0 +1,15 @@
+//! Running cases.
+//!
+//! [`run`] schedules; a case gets a folder, a parent process and an application of its own, so that cases can neither
+//! disturb each other nor leave anything behind. The steps are split by what they are about: the connection, a response,
+//! the process.
+
+mod case;
+mod exchange;
+mod peer;
+mod preflight;
+mod process;
+mod schedule;
+mod steps;
+
+pub use schedule::{Plan, run};

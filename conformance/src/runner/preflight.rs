@@ -1,0 +1,67 @@
+//! Seeing whether the subject starts at all, before its cases all fail for one reason.
+
+use std::time::Duration;
+
+use lsapi::RequestBuilder;
+use mock_lsws::{AppLog, Connection, Incoming, Spawner, Transcript, socketpair, within};
+
+use super::case::tail;
+use super::schedule::Plan;
+use crate::Error;
+use crate::subject::SubjectError;
+
+/// How long a subject may take to say its first word.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Starts the subject as `role` and requires that it reacts to a request, rightly or not: whether it is right is for the
+/// cases to say.
+///
+/// # Errors
+/// [`SubjectError::NotStarted`] with what happened instead and the end of its stderr.
+pub(super) async fn check(plan: &Plan, role: &str) -> Result<(), Error> {
+    let harness = |what| move |source| Error::Harness { what, source };
+    let folder = tempfile::tempdir().map_err(harness("there is no temporary folder"))?;
+    let log = folder.path().join("stderr.log");
+    let command = plan.subject.command(role, &plan.binary)?.log(AppLog::Append(log.clone()));
+    let not_started = |reason: String| {
+        Error::Subject(SubjectError::NotStarted {
+            name: plan.subject.name.clone(),
+            role: role.to_owned(),
+            reason,
+            stderr: tail(&log),
+        })
+    };
+    let spawner = Spawner::start(&plan.spawner, ["spawner"]).await.map_err(|error| {
+        harness("the parent process of applications does not start")(std::io::Error::other(error))
+    })?;
+    let (theirs, ours) = socketpair().map_err(harness("there is no socket pair"))?;
+    let transcript = Transcript::new();
+    let mut connection =
+        Connection::from_socket(ours, &transcript).map_err(|error| not_started(error.to_string()))?;
+    let app = spawner.spawn(&command, theirs).await.map_err(|error| not_started(error.to_string()))?;
+    let request = plan
+        .subject
+        .request_env(role)
+        .into_iter()
+        .fold(RequestBuilder::get("/"), |request, (name, value)| request.env(name, value));
+    // A process that has ended already shows in what comes back.
+    let _ = connection.send(&request.encode()).await;
+    let first = connection.next_packet(within(LIMIT)).await;
+    let verdict = match first {
+        Incoming::Packet(_) | Incoming::Invalid(_) => Ok(()),
+        Incoming::Eof { .. } | Incoming::Reset { .. } => {
+            let exit = tokio::time::timeout(Duration::from_secs(1), app.wait()).await;
+            Err(not_started(match exit {
+                Ok(Ok(exit)) => format!("it ended with {exit} before it reacted to a first request"),
+                _ => "it closed the connection without reacting to a first request".into(),
+            }))
+        }
+        Incoming::TimedOut => {
+            Err(not_started(format!("it did not react to a first request within {LIMIT:?}")))
+        }
+    };
+    connection.close();
+    // Dropping the spawner ends what this leaves.
+    let _ = spawner.shutdown().await;
+    verdict
+}

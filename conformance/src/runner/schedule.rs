@@ -1,0 +1,87 @@
+//! Which case runs when.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mock_lsws::scenario::Scenario;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::{case, preflight};
+use crate::Error;
+use crate::event::{CaseResult, Event, Summary, Verdict};
+use crate::subject::Subject;
+
+/// Everything a run needs to know.
+#[derive(Debug)]
+pub struct Plan {
+    /// What is tested.
+    pub subject: Subject,
+    /// Its binary.
+    pub binary: PathBuf,
+    /// The folder of all scenarios.
+    pub root: PathBuf,
+    /// The cases.
+    pub cases: Vec<Arc<Scenario>>,
+    /// How many run at the same time.
+    pub jobs: usize,
+    /// The command that runs one case, without its ID.
+    pub rerun: String,
+    /// Whether transcripts of cases that passed are wanted.
+    pub all_transcripts: bool,
+    /// This program, which has to be able to become the spawner.
+    pub spawner: PathBuf,
+}
+
+/// Runs the cases of `plan` and tells what happens through `events`.
+///
+/// # Errors
+/// [`Error::Subject`] if the subject does not start at all.
+pub async fn run(plan: Plan, events: mpsc::UnboundedSender<Event>) -> Result<(), Error> {
+    let started = Instant::now();
+    let plan = Arc::new(plan);
+    let (ready, skipped): (Vec<_>, Vec<_>) =
+        plan.cases.iter().cloned().partition(|case| plan.subject.plays(&case.start.role));
+    if let Some(first) = ready.first() {
+        preflight::check(&plan, &first.start.role).await?;
+    }
+    let tell = |event| {
+        // Without anybody who listens the run still has to come to its end.
+        let _ = events.send(event);
+    };
+    tell(Event::RunStarted { subject: plan.subject.name.clone(), cases: plan.cases.len(), jobs: plan.jobs });
+    let mut summary = Summary::default();
+    for case in skipped {
+        let reason = format!("{} has no role `{}`", plan.subject.name, case.start.role);
+        let verdict = Verdict::Skipped { reason };
+        summary.count(&verdict);
+        tell(Event::CaseFinished(Box::new(CaseResult::new(
+            &case,
+            std::time::Duration::ZERO,
+            verdict,
+            Vec::new(),
+        ))));
+    }
+    let mut running = JoinSet::new();
+    let permits = Arc::new(Semaphore::new(plan.jobs));
+    for case in ready {
+        let (plan, permits, events) = (Arc::clone(&plan), Arc::clone(&permits), events.clone());
+        running.spawn(async move {
+            let _permit = permits.acquire_owned().await;
+            let _ = events.send(Event::CaseStarted { id: case.id.clone() });
+            case::run(&plan, &case).await
+        });
+    }
+    while let Some(finished) = running.join_next().await {
+        let result = finished.map_err(|error| Error::Harness {
+            what: "a case ended without a verdict, which is a mistake of this program",
+            source: std::io::Error::other(error),
+        })?;
+        summary.count(&result.verdict);
+        tell(Event::CaseFinished(Box::new(result)));
+    }
+    summary.duration = started.elapsed();
+    tell(Event::RunFinished(summary));
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Doing the steps of a case, one after the other.
+
+use std::time::Duration;
+
+use mock_lsws::scenario::{Action, Expect, Outgoing, Pace, Step};
+use mock_lsws::{Connection, Incoming, within};
+
+use super::case::Case;
+use super::peer::Peer;
+use crate::event::Problem;
+
+/// How long a connection may take to end when the step does not say.
+pub(super) const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// Time between two writes of something that is sent in pieces, when the step does not say.
+const GAP: Duration = Duration::from_millis(5);
+
+impl Case<'_> {
+    /// Does all steps; the first that goes wrong ends the case.
+    pub(super) async fn steps(&mut self) -> Result<(), Vec<Problem>> {
+        let scenario = self.scenario;
+        for (index, step) in scenario.steps.iter().enumerate() {
+            self.current = index;
+            for _ in 0..step.repeat {
+                self.step(step).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), Vec<Problem>> {
+        match &step.action {
+            Action::Send(outgoing, pace, expect) => {
+                self.send(&step.on, outgoing, pace).await?;
+                match expect {
+                    Some(expect) => self.expect(&step.on, expect).await,
+                    None => Ok(()),
+                }
+            }
+            Action::Expect(expect) => self.expect(&step.on, expect).await,
+            Action::ExpectEof { within, or_reset } => {
+                let limit = within.map_or(END_LIMIT, |within| within.0);
+                self.expect_eof(&step.on, limit, *or_reset).await
+            }
+            Action::ExpectNoBytes(time) => {
+                let peer = self.peer(&step.on).await?;
+                match peer.next(time.0).await {
+                    Incoming::TimedOut => Ok(()),
+                    other => Err(vec![problem("silence", &format!("nothing for {time}"), &incoming(&other))]),
+                }
+            }
+            Action::ExpectExit(expected) => self.expect_exit(expected).await,
+            Action::ExpectProcess(expected) => self.expect_process(expected),
+            Action::Connect => {
+                if self.peers.contains_key(&step.on) {
+                    return Err(vec![mistake(&format!(
+                        "connection `{}` is open already: close it first",
+                        step.on
+                    ))]);
+                }
+                self.connect(&step.on).await
+            }
+            Action::Close => {
+                self.take(&step.on)?.connection.close();
+                Ok(())
+            }
+            Action::HalfClose => {
+                let peer = self.peer(&step.on).await?;
+                peer.connection
+                    .half_close()
+                    .map_err(|error| vec![problem("half close", "an open connection", &error.to_string())])
+            }
+            Action::Reset => {
+                let peer = self.take(&step.on)?;
+                peer.connection.reset().map(|_| ()).map_err(|error| vec![mistake(&error.to_string())])
+            }
+            Action::Signal(signal, target) => self.signal(*signal, target).await,
+            Action::WaitLog { line, within } => {
+                self.wait_log(line, within.map_or(END_LIMIT, |within| within.0)).await
+            }
+            Action::Pause(time) => {
+                tokio::time::sleep(time.0).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn expect(&mut self, on: &str, expect: &Expect) -> Result<(), Vec<Problem>> {
+        match expect {
+            Expect::Response(any_of) => self.expect_response(on, any_of).await,
+            Expect::Packets(patterns) => self.expect_packets(on, patterns).await,
+        }
+    }
+
+    /// The connection `name`; `main` is opened at its first use.
+    pub(super) async fn peer(&mut self, name: &str) -> Result<&mut Peer, Vec<Problem>> {
+        if !self.peers.contains_key(name) && name == "main" && self.stage.listener.is_some() {
+            self.connect(name).await?;
+        }
+        self.peers.get_mut(name).ok_or_else(|| vec![not_open(name)])
+    }
+
+    fn take(&mut self, name: &str) -> Result<Peer, Vec<Problem>> {
+        self.peers.remove(name).ok_or_else(|| vec![not_open(name)])
+    }
+
+    async fn connect(&mut self, name: &str) -> Result<(), Vec<Problem>> {
+        let Some(listener) = &self.stage.listener else {
+            return Err(vec![mistake(
+                "in worker mode there is one connection, `main`: start with mode = \"listen\"",
+            )]);
+        };
+        let connection = Connection::connect(listener.address(), &self.stage.transcript)
+            .await
+            .map_err(|error| vec![problem("connection", "to be accepted", &error.to_string())])?;
+        self.peers.insert(name.to_owned(), Peer::new(connection));
+        Ok(())
+    }
+
+    async fn send(&mut self, on: &str, outgoing: &Outgoing, pace: &Pace) -> Result<(), Vec<Problem>> {
+        let root = &self.plan.root;
+        let bytes = match outgoing {
+            Outgoing::Request(request) => {
+                let env = self.plan.subject.request_env(&self.scenario.start.role);
+                let (mut packet, body) = request
+                    .make(&env, root, &self.vars)
+                    .map_err(|error| vec![mistake(&error.to_string())])?;
+                self.vars.note_body(&body);
+                packet.extend(body);
+                packet
+            }
+            Outgoing::Bytes(bytes) => {
+                bytes.make(root, &self.vars).map_err(|error| vec![mistake(&error.to_string())])?
+            }
+        };
+        let gap = pace.gap.map_or(GAP, |gap| gap.0);
+        let pace = match pace.drip {
+            Some(size) => mock_lsws::Pace::drip(size, gap),
+            None => mock_lsws::Pace::split(pace.split.iter().copied()).pause(gap),
+        };
+        let peer = self.peer(on).await?;
+        // Further bytes belong to the request whose answer is still expected.
+        if peer.is_idle {
+            peer.begin();
+        }
+        peer.connection.send_paced(&bytes, &pace).await.map_err(|error| {
+            vec![problem("sending", "the application to take what it is sent", &error.to_string())]
+        })
+    }
+
+    async fn expect_eof(&mut self, on: &str, limit: Duration, or_reset: bool) -> Result<(), Vec<Problem>> {
+        let peer = self.peer(on).await?;
+        let deadline = within(limit);
+        loop {
+            let expected = format!("the connection to close within {limit:?}");
+            match peer.connection.next_packet(deadline).await {
+                Incoming::Eof { partial: 0 } => return Ok(()),
+                Incoming::Reset { partial: 0 } if or_reset => return Ok(()),
+                // Behind the end of a response this is how a close is announced.
+                Incoming::Packet(packet)
+                    if peer.is_idle && packet.packet_type() == lsapi::PacketType::ConnClose => {}
+                other => return Err(vec![problem("connection", &expected, &incoming(&other))]),
+            }
+        }
+    }
+}
+
+/// What arrived, in words.
+pub(super) fn incoming(incoming: &Incoming) -> String {
+    match incoming {
+        Incoming::Packet(packet) => mock_lsws::scenario::PacketKind::of(&packet.decode()).to_string(),
+        Incoming::Invalid(invalid) => format!("bytes that are no packet: {invalid}"),
+        Incoming::Eof { partial: 0 } => "the end of the connection".into(),
+        Incoming::Eof { partial } => format!("the end of the connection, {partial} bytes into a packet"),
+        Incoming::Reset { .. } => "a reset of the connection".into(),
+        Incoming::TimedOut => "nothing".into(),
+    }
+}
+
+pub(super) fn problem(field: &str, expected: &str, actual: &str) -> Problem {
+    Problem { field: field.into(), expected: Some(expected.into()), actual: actual.into() }
+}
+
+/// A step that cannot be done as it is written.
+pub(super) fn mistake(what: &str) -> Problem {
+    Problem { field: "the scenario is wrong".into(), expected: None, actual: what.into() }
+}
+
+fn not_open(name: &str) -> Problem {
+    mistake(&format!("connection `{name}` is not open: open it with `connect = \"{name}\"`"))
+}

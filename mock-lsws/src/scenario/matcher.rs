@@ -1,0 +1,362 @@
+//! What a value that arrived (a body, a header, a payload) has to be.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
+use sha2::{Digest, Sha256};
+
+use super::bytes_spec::BytesSpec;
+use super::one_or_many::OneOrMany;
+use super::shorthand::{self, Shorthand};
+use super::template::{Template, find};
+use super::vars::Vars;
+
+/// Bytes of a value shown in a message.
+const EXCERPT: usize = 200;
+
+/// One thing that is not as expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What was looked at, for example `status` or `header Content-Type`.
+    pub field: String,
+    /// What it should have been.
+    pub expected: String,
+    /// What it was.
+    pub actual: String,
+}
+
+impl Mismatch {
+    /// A difference in `field`.
+    #[must_use]
+    pub fn new(field: impl Into<String>, expected: impl Into<String>, actual: impl Into<String>) -> Self {
+        Self { field: field.into(), expected: expected.into(), actual: actual.into() }
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: expected {}, got {}", self.field, self.expected, self.actual)
+    }
+}
+
+/// Conditions on a value; all of them have to hold. As a plain string: the exact text.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
+pub struct Matcher {
+    /// The exact text.
+    text: Option<Template>,
+    /// The exact bytes.
+    bytes: Option<BytesSpec>,
+    /// Texts that occur in it.
+    contains: OneOrMany<Template>,
+    /// Texts that do not.
+    excludes: OneOrMany<Template>,
+    /// How it begins.
+    starts_with: Option<Template>,
+    /// Whole lines that occur in it, in any order.
+    lines: OneOrMany<Template>,
+    /// Beginnings that no line of it has.
+    no_line_starts: OneOrMany<Template>,
+    /// Its length in bytes.
+    length: Option<NumberRange>,
+    /// Its SHA-256, in hexadecimal.
+    sha256: Option<String>,
+    /// It is a decimal number in this range.
+    number: Option<NumberRange>,
+}
+
+impl Matcher {
+    /// Compares `value` with every condition and binds what was captured. `field` names the value in the messages;
+    /// `root` is the folder of all scenarios.
+    pub fn check(&self, field: &str, value: &[u8], root: &Path, vars: &mut Vars) -> Vec<Mismatch> {
+        let mut wrong = Vec::new();
+        let mut expect = |right: bool, expected: String| {
+            if !right {
+                wrong.push(Mismatch::new(field, expected, excerpt(value)));
+            }
+        };
+        let mut captured = Vars::default();
+        if let Some(text) = &self.text {
+            let found = text.captures(value, vars);
+            expect(found.is_some(), format!("{:?}", text.show(vars)));
+            captured.absorb(found.unwrap_or_default());
+        }
+        if let Some(bytes) = &self.bytes {
+            match bytes.make(root, vars) {
+                Ok(bytes) => expect(bytes == value, first_difference(&bytes, value)),
+                Err(error) => expect(false, error.to_string()),
+            }
+        }
+        for text in &self.contains.0 {
+            let found = text.render(vars).is_ok_and(|text| find(value, text.as_bytes(), 0).is_some());
+            expect(found, format!("something that contains {:?}", text.show(vars)));
+        }
+        for text in &self.excludes.0 {
+            let found = text.render(vars).map_or(true, |text| find(value, text.as_bytes(), 0).is_some());
+            expect(!found, format!("nothing that contains {:?}", text.show(vars)));
+        }
+        if let Some(start) = &self.starts_with {
+            let right = start.render(vars).is_ok_and(|start| value.starts_with(start.as_bytes()));
+            expect(right, format!("something that starts with {:?}", start.show(vars)));
+        }
+        let lines: Vec<&[u8]> = value.split(|byte| *byte == b'\n').collect();
+        for line in &self.lines.0 {
+            let found = lines.iter().find_map(|candidate| line.captures(candidate, vars));
+            expect(found.is_some(), format!("a line {:?}", line.show(vars)));
+            captured.absorb(found.unwrap_or_default());
+        }
+        for start in &self.no_line_starts.0 {
+            let start_text = start.show(vars);
+            let found = lines.iter().find(|line| line.starts_with(start_text.as_bytes()));
+            expect(found.is_none(), format!("no line that starts with {start_text:?}"));
+        }
+        if let Some(range) = &self.length {
+            let len = i64::try_from(value.len()).unwrap_or(i64::MAX);
+            if let Some(expected) = range.refuses(len, vars) {
+                wrong.push(Mismatch::new(format!("length of {field}"), expected, len.to_string()));
+            }
+        }
+        if let Some(sum) = &self.sha256 {
+            let actual = sha256_hex(value);
+            if !actual.eq_ignore_ascii_case(sum) {
+                wrong.push(Mismatch::new(format!("SHA-256 of {field}"), sum.as_str(), actual));
+            }
+        }
+        if let Some(range) = &self.number {
+            let number = std::str::from_utf8(value).ok().and_then(|text| text.trim().parse::<i64>().ok());
+            let expected =
+                number.map_or(Some("a decimal number".to_owned()), |number| range.refuses(number, vars));
+            wrong.extend(expected.map(|expected| Mismatch::new(field, expected, excerpt(value))));
+        }
+        vars.absorb(captured);
+        wrong
+    }
+
+    /// A short description, for messages about a value that is not there at all.
+    #[must_use]
+    pub fn describe(&self, vars: &Vars) -> String {
+        self.text.as_ref().map_or_else(|| "a value".to_owned(), |text| format!("{:?}", text.show(vars)))
+    }
+}
+
+/// SHA-256 of `bytes` in hexadecimal.
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The beginning of `bytes` in quotes, with what is not printable escaped.
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
+    let shown = bytes.get(..EXCERPT).unwrap_or(bytes);
+    let more = if bytes.len() > shown.len() { format!("... ({} bytes)", bytes.len()) } else { String::new() };
+    format!("\"{}\"{more}", shown.escape_ascii())
+}
+
+fn first_difference(expected: &[u8], actual: &[u8]) -> String {
+    let at =
+        expected.iter().zip(actual).position(|(a, b)| a != b).unwrap_or(expected.len().min(actual.len()));
+    let from = at.saturating_sub(8);
+    let around = excerpt(expected.get(from..expected.len().min(at + 24)).unwrap_or_default());
+    format!(
+        "{} bytes (given: {}), first difference at byte {at}, where it goes on {around}",
+        expected.len(),
+        actual.len()
+    )
+}
+
+impl Shorthand for Matcher {
+    type Table = MatcherTable;
+    const EXPECTING: &'static str = "a text, or a table of conditions such as `contains` or `length`";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Ok(Self { text: Some(Template::parse(text)?), ..Self::default() })
+    }
+
+    fn from_table(table: MatcherTable) -> Result<Self, String> {
+        Ok(table.0)
+    }
+}
+
+/// The long form, read field by field.
+pub(crate) struct MatcherTable(Matcher);
+
+impl<'de> Deserialize<'de> for MatcherTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Matcher::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Matcher {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        shorthand::deserialize(deserializer)
+    }
+}
+
+/// A number, or bounds with both ends included.
+#[derive(Clone, Debug)]
+struct NumberRange {
+    min: Option<Bound>,
+    max: Option<Bound>,
+}
+
+/// A number: as such, captured earlier (`"{n}"`), or with something added (`"{n}+5"`).
+#[derive(Clone, Debug)]
+struct Bound {
+    base: Option<Template>,
+    plus: i64,
+}
+
+impl Bound {
+    fn value(&self, vars: &Vars) -> Option<i64> {
+        let base = match &self.base {
+            Some(template) => template.render(vars).ok()?.parse::<i64>().ok()?,
+            None => 0,
+        };
+        base.checked_add(self.plus)
+    }
+}
+
+impl NumberRange {
+    /// What was expected instead of `number`, if it is out of range.
+    fn refuses(&self, number: i64, vars: &Vars) -> Option<String> {
+        let end = |bound: &Option<Bound>| bound.as_ref().map(|bound| bound.value(vars));
+        match (end(&self.min), end(&self.max)) {
+            (Some(None), _) | (_, Some(None)) => {
+                Some("a range whose ends are numbers captured earlier".to_owned())
+            }
+            (Some(Some(min)), Some(Some(max))) if min == max => (number != min).then(|| min.to_string()),
+            (min, max) => {
+                let (min, max) = (min.flatten(), max.flatten());
+                let outside = min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max);
+                let show = |end: Option<i64>| end.map_or_else(String::new, |end| end.to_string());
+                outside.then(|| format!("a number in {}..={}", show(min), show(max)))
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RangeTable {
+    min: Option<Bound>,
+    max: Option<Bound>,
+}
+
+impl<'de> Deserialize<'de> for NumberRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RangeVisitor;
+        impl<'de> Visitor<'de> for RangeVisitor {
+            type Value = NumberRange;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, or a table with `min` and `max`")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<NumberRange, E> {
+                let bound = Some(Bound { base: None, plus: number });
+                Ok(NumberRange { min: bound.clone(), max: bound })
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<NumberRange, E> {
+                let bound = Some(bound(text).map_err(E::custom)?);
+                Ok(NumberRange { min: bound.clone(), max: bound })
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<NumberRange, A::Error> {
+                let table = RangeTable::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(NumberRange { min: table.min, max: table.max })
+            }
+        }
+        deserializer.deserialize_any(RangeVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bound {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BoundVisitor;
+        impl Visitor<'_> for BoundVisitor {
+            type Value = Bound;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, or a text such as \"{before}+5\"")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Bound, E> {
+                Ok(Bound { base: None, plus: number })
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Bound, E> {
+                bound(text).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(BoundVisitor)
+    }
+}
+
+fn bound(text: &str) -> Result<Bound, String> {
+    let wrong = || format!("`{text}` is not a number: write `5`, `\"{{before}}\"` or `\"{{before}}+5\"`");
+    let (base, plus) = text.split_once('+').unwrap_or((text, "0"));
+    let base = Template::parse(base.trim())?;
+    Ok(Bound { base: Some(base), plus: plus.trim().parse().map_err(|_| wrong())? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Holder {
+        value: Matcher,
+    }
+
+    fn check(matcher: &str, value: &[u8], vars: &mut Vars) -> Vec<String> {
+        let holder: Holder = toml::from_str(&format!("value = {matcher}")).unwrap();
+        holder.value.check("body", value, Path::new("."), vars).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_condition_holds_or_says_what_it_wanted() {
+        let cases: &[(&str, &[u8], &[u8])] = &[
+            (r#""abc""#, b"abc", b"abcd"),
+            (r#"{ bytes = { hex = "0001" } }"#, b"\0\x01", b"\0\x02"),
+            (r#"{ contains = "b" }"#, b"abc", b"ac"),
+            (r#"{ contains = ["a", "c"] }"#, b"abc", b"ab"),
+            (r#"{ excludes = "b" }"#, b"ac", b"abc"),
+            (r#"{ starts_with = "ab" }"#, b"abc", b"bc"),
+            (r#"{ lines = ["A=1", "B=2"] }"#, b"B=2\nA=1\n", b"A=1\nB=22\n"),
+            (r#"{ no_line_starts = "LSAPI_" }"#, b"A=LSAPI_\n", b"A=1\nLSAPI_X=1\n"),
+            ("{ length = 3 }", b"abc", b"ab"),
+            ("{ length = { min = 2, max = 3 } }", b"ab", b"a"),
+            ("{ number = { min = 5 } }", b"5", b"4"),
+            ("{ number = 5 }", b"5\n", b"five"),
+            (
+                r#"{ sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" }"#,
+                b"abc",
+                b"abd",
+            ),
+        ];
+        for (matcher, right, wrong) in cases {
+            assert_eq!(check(matcher, right, &mut Vars::default()), Vec::<String>::new(), "{matcher}");
+            assert_eq!(check(matcher, wrong, &mut Vars::default()).len(), 1, "{matcher}");
+        }
+    }
+
+    #[test]
+    fn captures_are_bound_and_bounds_can_use_them() {
+        let mut vars = Vars::default();
+        assert!(check(r#"{ lines = "ticks={before:int}" }"#, b"a\nticks=10\n", &mut vars).is_empty());
+        assert_eq!(vars.get("before"), Some("10"));
+        assert!(check(r#"{ number = { min = "{before}+5" } }"#, b"15", &mut vars).is_empty());
+        let wrong = check(r#"{ number = { min = "{before}+5" } }"#, b"14", &mut vars);
+        assert_eq!(wrong, ["body: expected a number in 15..=, got \"14\""]);
+    }
+
+    #[test]
+    fn a_message_shows_both_sides() {
+        let wrong = check(r#""a{x}""#, b"b\0", &mut Vars::default());
+        assert_eq!(wrong, [r#"body: expected "a{x}", got "b\x00""#]);
+        let wrong = check(r#"{ bytes = "abc" }"#, b"abd", &mut Vars::default());
+        assert!(wrong[0].contains("first difference at byte 2"), "{wrong:?}");
+    }
+}

@@ -1,0 +1,45 @@
+//! The scenario language: what one conformance case sends to an application and what it expects back.
+//!
+//! A scenario is a TOML file with a closed vocabulary; unknown keys are errors that name file, line and column. This
+//! module owns the model, reading it from files and comparing values with it. Running the steps, starting processes
+//! and judging responses as a whole is left to whoever runs scenarios.
+//!
+//! Strings in a scenario are templates: `{name}` stands for a value. In what is sent it must be known already; in
+//! what is expected the first use captures it and every later use has to be equal. `{{` and `}}` are the braces.
+
+mod assemble;
+mod bytes_spec;
+mod error;
+mod expectation;
+mod matcher;
+mod model;
+mod one_or_many;
+mod packet_pattern;
+mod pairs;
+mod parse;
+mod process_expectation;
+mod raw_overrides;
+mod request_spec;
+mod shorthand;
+mod step;
+mod template;
+mod time;
+mod vars;
+
+pub use assemble::assemble;
+pub use bytes_spec::{BytesError, BytesSpec};
+pub use error::ScenarioError;
+pub use expectation::{Ack, ConnCloseRule, ResponseExpectation};
+pub use matcher::{Matcher, Mismatch};
+pub use model::{Class, HandedLimit, Mode, Scenario, Start};
+pub use one_or_many::OneOrMany;
+pub use packet_pattern::{PacketKind, PacketPattern, Repeat};
+pub use pairs::Pairs;
+pub use parse::{parse_file, parse_text};
+pub use process_expectation::{CoreLimit, ExpectExit, ExpectProcess};
+pub use raw_overrides::RawOverrides;
+pub use request_spec::{RequestError, RequestSpec};
+pub use step::{Action, Expect, Outgoing, Pace, SignalTarget, Step};
+pub use template::{Template, TemplateError};
+pub use time::Time;
+pub use vars::Vars;

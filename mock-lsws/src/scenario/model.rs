@@ -1,0 +1,93 @@
+//! A scenario as a whole: what it is about, how the application is started, what happens then.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::pairs::Pairs;
+use super::step::Step;
+use super::template::Template;
+use super::time::Time;
+
+/// One case.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The path below the folder of all scenarios, without `.toml`. Never changes: people quote it.
+    pub id: String,
+    /// The file.
+    pub path: PathBuf,
+    /// What has to be true, in one sentence.
+    pub title: String,
+    /// How much it matters.
+    pub class: Class,
+    /// The clauses and checks it tests.
+    pub spec: Vec<String>,
+    /// Why anybody should care; shown when the case fails.
+    pub why: String,
+    /// Words to select cases by.
+    pub tags: Vec<String>,
+    /// How long the whole case may take, if not the runner's default.
+    pub timeout: Option<Time>,
+    /// How the application is started.
+    pub start: Start,
+    /// What happens then.
+    pub steps: Vec<Step>,
+}
+
+/// How much a case matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// A real server depends on it.
+    Must,
+    /// Robustness that every application owes.
+    Should,
+    /// Behaviour of the reference library.
+    Detail,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::Detail => "detail",
+        })
+    }
+}
+
+/// How the application is started.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// What it finds on descriptor 0.
+    pub mode: Mode,
+    /// Which of the subject's applications runs.
+    pub role: String,
+    /// Environment of the process, after what every process gets.
+    #[serde(default)]
+    pub env: Pairs<Template>,
+    /// The limit on core files that the server hands down, soft and hard. Left alone by default.
+    pub core_limit: Option<HandedLimit>,
+}
+
+/// A resource limit handed down to the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandedLimit {
+    /// The soft limit is as high as the hard one.
+    Highest,
+    /// The soft limit is 0, the hard one stays.
+    SoftZero,
+}
+
+/// What the application finds on descriptor 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// One end of a connected socket pair: the connection `main`.
+    Worker,
+    /// A listening socket: connections are made by the steps, `main` at its first use.
+    Listen,
+}

@@ -1,0 +1,140 @@
+//! From a file's text to a scenario.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::error::{ScenarioError, position};
+use super::model::{Class, Scenario, Start};
+use super::step::StepTable;
+use super::time::Time;
+
+/// A scenario file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScenarioTable {
+    title: Spanned<String>,
+    class: Class,
+    spec: Spanned<Vec<String>>,
+    why: Spanned<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    timeout: Option<Time>,
+    start: Start,
+    step: Vec<Spanned<StepTable>>,
+}
+
+/// Reads the scenario in file `path`; its ID is the path below `root`.
+///
+/// # Errors
+/// The first mistake in the file, with its place.
+pub fn parse_file(root: &Path, path: &Path) -> Result<Scenario, ScenarioError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ScenarioError {
+        path: path.to_owned(),
+        line: 1,
+        column: 1,
+        message: format!("cannot be read: {error}"),
+    })?;
+    let below = path.strip_prefix(root).unwrap_or(path).with_extension("");
+    parse_text(&below.to_string_lossy(), path, &text)
+}
+
+/// Reads the scenario `id` from `text`, which messages attribute to `path`.
+///
+/// # Errors
+/// The first mistake in the text, with its place.
+pub fn parse_text(id: &str, path: &Path, text: &str) -> Result<Scenario, ScenarioError> {
+    let at = |offset: usize, message: &str| ScenarioError::at(path, text, offset, message);
+    let table: ScenarioTable = toml::from_str(text)
+        .map_err(|error| at(error.span().map_or(0, |span| span.start), error.message()))?;
+
+    for (name, value) in [("title", &table.title), ("why", &table.why)] {
+        if value.get_ref().trim().is_empty() {
+            return Err(at(
+                value.span().start,
+                &format!("`{name}` is empty: it is what people read when the case fails"),
+            ));
+        }
+    }
+    if table.spec.get_ref().is_empty() {
+        return Err(at(table.spec.span().start, "`spec` names no clause: say which rule this case tests"));
+    }
+    let mut steps = Vec::new();
+    for step in table.step {
+        let offset = step.span().start;
+        let (line, column) = position(text, offset);
+        steps.push(step.into_inner().resolve(line, column).map_err(|message| at(offset, &message))?);
+    }
+    if steps.is_empty() {
+        return Err(at(0, "there is no `[[step]]`: nothing would be tested"));
+    }
+    Ok(Scenario {
+        id: id.to_owned(),
+        path: path.to_owned(),
+        title: table.title.into_inner(),
+        class: table.class,
+        spec: table.spec.into_inner(),
+        why: table.why.into_inner(),
+        tags: table.tags,
+        timeout: table.timeout,
+        start: table.start,
+        steps,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str =
+        "title = 't'\nclass = 'must'\nspec = ['W01']\nwhy = 'w'\n[start]\nmode = 'worker'\nrole = 'hello'\n";
+
+    fn error(text: &str) -> String {
+        parse_text("a/b", Path::new("a/b.toml"), text).unwrap_err().to_string()
+    }
+
+    fn step_error(step: &str) -> String {
+        error(&format!("{HEAD}[[step]]\n{step}\n"))
+    }
+
+    #[test]
+    fn a_scenario_is_read_whole() {
+        let text = format!(
+            "{HEAD}env = {{ LSAPI_MAX_REQS = '3' }}\n[[step]]\nrepeat = 3\nrequest = {{ path = '/' }}\n\
+             expect = {{ status = 200, body = '{{pid}}' }}\n[[step]]\nexpect_eof = {{ within = '1s' }}\n"
+        );
+        let scenario = parse_text("a/b", Path::new("a/b.toml"), &text).unwrap();
+        assert_eq!(scenario.steps.len(), 2);
+        assert_eq!((scenario.steps[0].repeat, scenario.steps[0].line), (3, 9));
+        assert_eq!((scenario.steps[1].line, scenario.steps[1].on.as_str()), (13, "main"));
+    }
+
+    #[test]
+    fn mistakes_are_placed_and_explained() {
+        assert_eq!(
+            step_error("expct_eof = {}"),
+            "a/b.toml:9:1: unknown field `expct_eof`, expected one of `note`, `repeat`, `on`, `request`, `send`, \
+             `split`, `drip`, `gap`, `expect`, `expect_packets`, `expect_eof`, `expect_no_bytes`, `expect_exit`, \
+             `expect_process`, `connect`, `close`, `half_close`, `reset`, `signal`, `wait_log`, `pause`; did you mean \
+             `expect_eof`?"
+        );
+        assert!(
+            step_error("expect_eof = { within = '5' }").starts_with("a/b.toml:9:25: `5` is not a duration")
+        );
+        assert!(step_error("expect = { body = '{' }").starts_with("a/b.toml:9:19: in `{` a brace"));
+        assert!(step_error("expect_packets = ['RESP_ENT']").ends_with("did you mean `RESP_END`?"));
+        assert!(
+            step_error("request = { raw = { known = { Hots = {} } } }").ends_with("did you mean `Host`?")
+        );
+        assert!(step_error("note = 'n'").starts_with("a/b.toml:8:1: this step does nothing"));
+        assert!(step_error("pause = '1s'\nclose = 'main'").contains("`close` and `pause`"));
+        assert!(error("title = 't'").contains("missing field `class`"));
+        assert!(
+            error(&format!("{}[[step]]\npause = '1s'\n", HEAD.replace("'W01'", "")))
+                .contains("`spec` names no clause")
+        );
+        assert!(error(&HEAD.replace("'must'", "'may'")).starts_with("a/b.toml:2:9: unknown variant `may`"));
+        assert!(error("title =").starts_with("a/b.toml:1:8"));
+    }
+}

@@ -1,0 +1,72 @@
+//! What an application's process has to be, or how it has to end.
+
+use serde::Deserialize;
+
+use crate::Exit;
+
+use super::step::parse_signal;
+use super::time::Time;
+
+/// How the process ends. Without `code` and `signal` every end is right.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectExit {
+    /// The exit code.
+    pub code: Option<i32>,
+    /// The name of the signal that ends it, for example `KILL`.
+    pub signal: Option<String>,
+    /// The latest moment, counted from the start of the step.
+    pub within: Option<Time>,
+    /// The earliest moment, counted from the start of the step.
+    pub not_before: Option<Time>,
+}
+
+impl ExpectExit {
+    /// Checks what can be checked before the process ends.
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        if self.code.is_some() && self.signal.is_some() {
+            return Err("a process ends with a `code` or by a `signal`, not both".into());
+        }
+        self.signal.as_deref().map_or(Ok(()), |name| parse_signal(name).map(|_| ()))
+    }
+
+    /// Whether `exit` is the end expected.
+    #[must_use]
+    pub fn accepts(&self, exit: Exit) -> bool {
+        let signal = self.signal.as_deref().and_then(crate::signal::parse).map(crate::Signal::as_raw);
+        self.code.is_none_or(|code| exit.code() == Some(code))
+            && signal.is_none_or(|signal| exit.signal() == Some(signal))
+    }
+
+    /// The end expected, in words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match (self.code, &self.signal) {
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => format!("an end by SIG{}", signal.trim_start_matches("SIG")),
+            (None, None) => "an end".to_owned(),
+        }
+    }
+}
+
+/// What the running process is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectProcess {
+    /// Whether it still runs.
+    pub alive: Option<bool>,
+    /// Number of processes below it.
+    pub children: Option<usize>,
+    /// The limit on core files.
+    pub core_limit: Option<CoreLimit>,
+}
+
+/// A limit on core files, as the application has set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CoreLimit {
+    /// The soft limit is 0: no core file is written.
+    Zero,
+    /// The soft limit is not 0.
+    NotZero,
+}

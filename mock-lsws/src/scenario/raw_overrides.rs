@@ -1,0 +1,121 @@
+//! Fields of a BEGIN_REQUEST packet set to something of one's own, right or wrong.
+
+use std::path::Path;
+
+use lsapi::{KnownHeader, RawRequest};
+use serde::Deserialize;
+
+use super::bytes_spec::{BytesError, BytesSpec};
+use super::pairs::Pairs;
+use super::vars::Vars;
+
+/// Overrides of packet fields, by the protocol's names. What is not mentioned stays right.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawOverrides {
+    magic: Option<BytesSpec>,
+    r#type: Option<u8>,
+    flag: Option<u8>,
+    packet_len: Option<i32>,
+    /// Added to the right packet length.
+    packet_len_off_by: Option<i32>,
+    http_header_len: Option<i32>,
+    req_body_len: Option<i32>,
+    script_file_off: Option<i32>,
+    script_name_off: Option<i32>,
+    query_string_off: Option<i32>,
+    request_method_off: Option<i32>,
+    cnt_unknown_headers: Option<i32>,
+    cnt_env: Option<i32>,
+    cnt_special_env: Option<i32>,
+    special_env_terminator: Option<BytesSpec>,
+    env_terminator: Option<BytesSpec>,
+    padding: Option<BytesSpec>,
+    known_hole: Option<BytesSpec>,
+    /// Index entries of known headers, by HTTP name.
+    known: Pairs<KnownSlot>,
+    /// Bytes taken off the end of the header block, so that the last header ends with it.
+    block_cut: Option<usize>,
+}
+
+/// One entry of the known-header index.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct KnownSlot {
+    len: Option<u16>,
+    off: Option<i32>,
+}
+
+impl RawOverrides {
+    /// Checks what can be checked without a packet.
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        for (name, _) in &self.known.0 {
+            if KnownHeader::from_name(name.as_bytes()).is_none() {
+                let known = KnownHeader::ALL.map(|header| format!("`{}`", header.http_name())).join(", ");
+                return Err(format!("unknown header `{name}` in `raw.known`, expected one of {known}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the overrides into `raw`.
+    ///
+    /// # Errors
+    /// [`BytesError`] if a value cannot be made.
+    pub(crate) fn apply(&self, raw: &mut RawRequest, root: &Path, vars: &Vars) -> Result<(), BytesError> {
+        let pair = |spec: &BytesSpec| {
+            let bytes = spec.make(root, vars)?;
+            let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
+            Ok::<_, BytesError>([at(0), at(1)])
+        };
+        if let Some(magic) = &self.magic {
+            raw.header.magic = pair(magic)?;
+        }
+        set(&mut raw.header.type_byte, self.r#type);
+        set(&mut raw.header.flag, self.flag);
+        raw.http_header_len = self.http_header_len.or(raw.http_header_len);
+        set(&mut raw.req_body_len, self.req_body_len);
+        let [script_file, script_name, query_string, request_method] = &mut raw.string_offsets;
+        set(script_file, self.script_file_off);
+        set(script_name, self.script_name_off);
+        set(query_string, self.query_string_off);
+        set(request_method, self.request_method_off);
+        raw.cnt_unknown_headers = self.cnt_unknown_headers.or(raw.cnt_unknown_headers);
+        raw.cnt_env = self.cnt_env.or(raw.cnt_env);
+        raw.cnt_special_env = self.cnt_special_env.or(raw.cnt_special_env);
+        if let Some(bytes) = &self.special_env_terminator {
+            raw.special_env_terminator = bytes.make(root, vars)?;
+        }
+        if let Some(bytes) = &self.env_terminator {
+            raw.env_terminator = bytes.make(root, vars)?;
+        }
+        if let Some(bytes) = &self.padding {
+            raw.padding = Some(bytes.make(root, vars)?);
+        }
+        if let Some(bytes) = &self.known_hole {
+            raw.known_hole = pair(bytes)?;
+        }
+        for (name, slot) in &self.known.0 {
+            let header = KnownHeader::from_name(name.as_bytes());
+            if let Some((len, off)) = header.and_then(|header| raw.known.get_mut(header.index())) {
+                set(len, slot.len);
+                set(off, slot.off);
+            }
+        }
+        if let Some(cut) = self.block_cut {
+            raw.block.truncate(raw.block.len().saturating_sub(cut));
+        }
+        raw.header.len = self.packet_len;
+        if let Some(off_by) = self.packet_len_off_by {
+            let right = i32::try_from(raw.encode().len()).unwrap_or(i32::MAX);
+            raw.header.len = Some(right.saturating_add(off_by));
+        }
+        Ok(())
+    }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}

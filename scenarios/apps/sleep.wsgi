@@ -1,0 +1,12 @@
+"""Role sleep: waits ?ms=N milliseconds before it says anything, then answers "slept N"."""
+
+import time
+from urllib.parse import parse_qs
+
+
+def application(environ, start_response):
+    query = parse_qs(environ["QUERY_STRING"])
+    milliseconds = int(query.get("ms", ["0"])[0])
+    time.sleep(milliseconds / 1000)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"slept {milliseconds}\n".encode("ascii")]
