@@ -12,6 +12,8 @@
 //!      header block             httpHeaderLen bytes, the end of the packet
 //! ```
 
+use std::ffi::CStr;
+
 use crate::error::{DecodeError, Reason};
 use crate::limits::{BEGIN_REQUEST_FIXED, HEADER_INDEX_LEN, UNKNOWN_HEADER_LEN};
 use crate::{
@@ -230,11 +232,8 @@ fn string<'a>(
     }
     let rest = packet.get(start..).filter(|rest| !rest.is_empty());
     let rest = rest.ok_or_else(|| invalid(Reason::OutOfBlock { size: packet.len() }))?;
-    let string = read::until_nul(rest);
-    if string.len() == rest.len() {
-        return Err(invalid(Reason::NoStringTerminator));
-    }
-    Ok(Some(string))
+    let string = CStr::from_bytes_until_nul(rest).map_err(|_| invalid(Reason::NoStringTerminator))?;
+    Ok(Some(string.to_bytes()))
 }
 
 fn non_negative(field: &'static str, at: usize, value: i32) -> Result<u64, DecodeError> {
