@@ -1,0 +1,69 @@
+//! A liar between server and application: the runner must see through it, and show what it saw.
+
+mod support;
+
+use std::fs;
+
+use support::Run;
+
+/// Runs two cases against lswsgi behind a proxy that does `damage`.
+fn behind_proxy(damage: &str) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("liar.toml");
+    let proxy = env!("CARGO_BIN_EXE_conformance");
+    let apps = support::scenarios().join("apps");
+    let text = format!(
+        "name = \"liar\"\nbinary = {:?}\ncommand = [{proxy:?}, \"proxy\", \"--damage\", {damage:?}, \"--\", \"{{binary}}\", \
+         \"-m\", \"{{script}}\"]\n[roles]\nhello = {:?}\nstatus = {:?}\n",
+        support::lswsgi(),
+        apps.join("hello.wsgi"),
+        apps.join("status.wsgi"),
+    );
+    fs::write(&file, text).unwrap();
+    // Short enough that a response without an end does not take its whole time.
+    let case = support::scenario(
+        "worker",
+        "hello",
+        "[[step]]\nnote = \"the only step\"\nrequest = { path = \"/\" }\nexpect = { status = 200, within = \"2s\" }\n",
+    );
+    let cases = support::folder(&[("get", &case)]);
+    support::run(["run", "--subject", file.to_str().unwrap(), "--scenarios", cases.path().to_str().unwrap()])
+}
+
+#[test]
+fn without_damage_the_proxy_is_not_noticed() {
+    let run = behind_proxy("none");
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn a_response_without_its_end_fails_and_the_transcript_shows_it() {
+    let run = behind_proxy("drop-end");
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    let case = run.case("case/get");
+    assert!(case.contains("end of the response\n       expected: RESP_END\n"), "{case}");
+    let (_, transcript) = case.split_once("transcript:").unwrap();
+    assert!(transcript.contains("RESP_HEADER") && transcript.contains("RESP_STREAM"), "{case}");
+    assert!(!transcript.contains("RESP_END"), "{case}");
+}
+
+#[test]
+fn a_wrong_header_count_fails_and_the_transcript_shows_it() {
+    for damage in ["count-one-more", "count-one-less"] {
+        let run = behind_proxy(damage);
+        assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+        let case = run.case("case/get");
+        assert!(case.contains("protocol: RESP_HEADER has"), "{damage}: {case}");
+        let (_, transcript) = case.split_once("transcript:").unwrap();
+        // lswsgi's two lines became three, or one.
+        let count = if damage == "count-one-more" { "3 header" } else { "1 header" };
+        assert!(transcript.contains(count), "{damage}: {case}");
+    }
+}
+
+#[test]
+fn a_missing_acknowledgement_fails() {
+    let run = behind_proxy("drop-ack");
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    assert!(run.case("case/get").contains("neither REQ_RECEIVED nor a PID notice came"), "{}", run.stdout);
+}

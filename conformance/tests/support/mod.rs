@@ -1,0 +1,102 @@
+//! What the tests of this package share: the checkout, the subject's binary, and runs of the program.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use conformance::binary;
+use conformance::subject::BinarySource;
+
+/// The checkout.
+pub fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in a checkout")
+}
+
+/// The folder of scenarios.
+pub fn scenarios() -> PathBuf {
+    checkout().join("scenarios")
+}
+
+/// The subject that comes with the checkout.
+pub fn lswsgi_file() -> PathBuf {
+    scenarios().join("subjects/lswsgi.toml")
+}
+
+/// The binary of lswsgi, built once for all tests of a file.
+pub fn lswsgi() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let source = BinarySource::CargoPackage("lswsgi".into());
+        binary::find(&source, None, checkout(), checkout(), |_| {}).expect("lswsgi builds")
+    })
+}
+
+/// The program under test.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
+    // The rerun command depends on who started the program; a test started it, and not cargo.
+    command.current_dir(checkout()).env_remove("CARGO");
+    command
+}
+
+/// A run that is over.
+pub struct Run {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// Everything on its standard output.
+    pub stdout: String,
+    /// Everything on its standard error.
+    pub stderr: String,
+}
+
+impl Run {
+    /// The last line of the report.
+    pub fn last_line(&self) -> &str {
+        self.stdout.lines().last().unwrap_or_default()
+    }
+
+    /// What is printed about the case `id`: from its line to the next case's.
+    pub fn case(&self, id: &str) -> String {
+        let is_case = |line: &str| ["pass ", "FAIL ", "skip "].iter().any(|word| line.starts_with(word));
+        let mut lines = self.stdout.lines().skip_while(|line| !(is_case(line) && line.contains(id)));
+        let first = lines.next().unwrap_or_default().to_owned();
+        lines.take_while(|line| !is_case(line)).fold(first, |text, line| text + "\n" + line)
+    }
+}
+
+/// Runs the program with `args`.
+pub fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
+    finished(program().args(args).output().expect("the program starts"))
+}
+
+/// Reads what a run left.
+pub fn finished(output: Output) -> Run {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("reports are UTF-8");
+    Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Runs the program against lswsgi.
+pub fn run_lswsgi(args: &[&str]) -> Run {
+    let binary = lswsgi().to_str().expect("a path in UTF-8");
+    run([&["run", "--binary", binary], args].concat())
+}
+
+/// A folder of scenarios of its own. Each is a name and the steps; the rest is the same for all.
+pub fn folder(cases: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let area = folder.path().join("case");
+    fs::create_dir(&area).expect("a folder in it");
+    for (name, text) in cases {
+        fs::write(area.join(name).with_extension("toml"), text).expect("a file in that");
+    }
+    folder
+}
+
+/// A whole scenario: role `role` started in `mode`, then `steps`.
+pub fn scenario(mode: &str, role: &str, steps: &str) -> String {
+    format!(
+        "title = \"The title\"\nclass = \"must\"\nspec = [\"W01\", \"clause 7\"]\nwhy = \"The reason.\"\n\
+         [start]\nmode = \"{mode}\"\nrole = \"{role}\"\n{steps}"
+    )
+}
