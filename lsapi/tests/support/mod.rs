@@ -10,6 +10,7 @@ pub(crate) fn slices_of<'a>(request: &BeginRequest<'a>) -> Vec<&'a [u8]> {
     slices.extend(strings.into_iter().flatten());
     for list in [request.special_env(), request.env()] {
         assert_eq!(list.iter().count(), list.len());
+        assert_eq!(list.iter().next().is_none(), list.is_empty());
         if let Some(last) = list.iter().last() {
             assert_eq!(list.get(last.key()), Some(last.value()));
         }
@@ -25,6 +26,7 @@ pub(crate) fn slices_of<'a>(request: &BeginRequest<'a>) -> Vec<&'a [u8]> {
     }
     let unknown = request.unknown_headers();
     assert_eq!(unknown.entries().count(), unknown.len());
+    assert_eq!(unknown.entries().next().is_none(), unknown.is_empty());
     slices.extend(unknown.iter().flat_map(|header| [header.name, header.value]));
     slices
 }
