@@ -48,6 +48,9 @@ pub enum Error {
     /// The report could not be written.
     #[error("the report cannot be written")]
     Report(#[source] std::io::Error),
+    /// Somebody stopped the run with Ctrl-C or SIGTERM.
+    #[error("interrupted; every process of the run has been ended")]
+    Interrupted,
     /// The machinery around the cases failed.
     #[error("{what}")]
     Harness {
@@ -71,6 +74,7 @@ impl Error {
             Self::BadScenarios(_) | Self::BadSubject(_) => exit_code::BAD_SCENARIO,
             Self::NothingSelected { .. } => exit_code::NOTHING_SELECTED,
             Self::Subject(_) => exit_code::SUBJECT_NOT_STARTED,
+            Self::Interrupted => exit_code::INTERRUPTED,
         }
     }
 }

@@ -12,13 +12,16 @@ pub const BAD_SCENARIO: u8 = 3;
 pub const NOTHING_SELECTED: u8 = 4;
 /// The application under test could not be built or started.
 pub const SUBJECT_NOT_STARTED: u8 = 5;
+/// Interrupted by Ctrl-C or SIGTERM: 128 and the number of SIGINT, as shells have it.
+pub const INTERRUPTED: u8 = 130;
 
 /// The table shown by `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  0  every selected case passed, or was skipped for a stated reason
-  1  at least one case failed
-  2  wrong command line
-  3  a scenario or subject file is wrong; nothing was run
-  4  no case was selected
-  5  the application under test could not be built or started";
+  0    every selected case passed, or was skipped for a stated reason
+  1    at least one case failed
+  2    wrong command line
+  3    a scenario or subject file is wrong; nothing was run
+  4    no case was selected
+  5    the application under test could not be built or started
+  130  interrupted by Ctrl-C or SIGTERM";

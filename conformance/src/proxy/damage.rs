@@ -10,6 +10,8 @@ pub enum Damage {
     None,
     /// Leaves RESP_END out
     DropEnd,
+    /// Sends RESP_END twice
+    DoubleEnd,
     /// Leaves REQ_RECEIVED out
     DropAck,
     /// Adds one to the header count
@@ -55,6 +57,7 @@ impl Damager {
         match (self.damage, header.packet_type()) {
             (Damage::DropEnd, Some(PacketType::RespEnd))
             | (Damage::DropAck, Some(PacketType::ReqReceived)) => Vec::new(),
+            (Damage::DoubleEnd, Some(PacketType::RespEnd)) => packet.repeat(2),
             (Damage::CountOneMore, Some(PacketType::RespHeader)) => {
                 add_to_count(header, &mut packet, 1);
                 packet
@@ -111,6 +114,7 @@ mod tests {
         let whole = response();
         assert_eq!(passed(Damage::DropEnd, 3), whole[..whole.len() - 8]);
         assert_eq!(passed(Damage::DropAck, 3), whole[8..]);
+        assert_eq!(passed(Damage::DoubleEnd, 3), [&whole[..], &RESP_END].concat());
         let more = passed(Damage::CountOneMore, 3);
         let changed: Vec<usize> = (0..whole.len()).filter(|&at| whole[at] != more[at]).collect();
         assert_eq!(changed.len(), 1);

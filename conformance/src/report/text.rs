@@ -36,7 +36,8 @@ impl<W: Write> TextReport<W> {
     pub fn event(&mut self, event: &Event) -> io::Result<()> {
         match event {
             Event::RunStarted { subject, cases, jobs } => {
-                writeln!(self.out, "{cases} cases against {subject}, {jobs} at a time")?;
+                let s = if *cases == 1 { "" } else { "s" };
+                writeln!(self.out, "{cases} case{s} against {subject}, {jobs} at a time")?;
             }
             Event::CaseStarted { .. } => {}
             Event::CaseFinished(result) => self.case(result)?,

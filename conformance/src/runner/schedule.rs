@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mock_lsws::scenario::Scenario;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -37,14 +38,38 @@ pub struct Plan {
 /// Runs the cases of `plan` and tells what happens through `events`.
 ///
 /// # Errors
-/// [`Error::Subject`] if the subject does not start at all.
+/// [`Error::Subject`] if the subject does not start at all, [`Error::Interrupted`] if somebody stops the run.
 pub async fn run(plan: Plan, events: mpsc::UnboundedSender<Event>) -> Result<(), Error> {
-    let started = Instant::now();
     let plan = Arc::new(plan);
+    let mut running = JoinSet::new();
+    let outcome = tokio::select! {
+        () = stop_requested() => Err(Error::Interrupted),
+        outcome = drive(&plan, &events, &mut running) => outcome,
+    };
+    // Giving up a case ends and reaps its processes and removes its folder. After a whole run there is none left.
+    running.shutdown().await;
+    outcome
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn stop_requested() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+async fn drive(
+    plan: &Arc<Plan>,
+    events: &mpsc::UnboundedSender<Event>,
+    running: &mut JoinSet<CaseResult>,
+) -> Result<(), Error> {
+    let started = Instant::now();
     let (ready, skipped): (Vec<_>, Vec<_>) =
         plan.cases.iter().cloned().partition(|case| plan.subject.plays(&case.start.role));
     if let Some(first) = ready.first() {
-        preflight::check(&plan, &first.start.role).await?;
+        preflight::check(plan, &first.start.role).await?;
     }
     let tell = |event| {
         // Without anybody who listens the run still has to come to its end.
@@ -56,17 +81,11 @@ pub async fn run(plan: Plan, events: mpsc::UnboundedSender<Event>) -> Result<(),
         let reason = format!("{} has no role `{}`", plan.subject.name, case.start.role);
         let verdict = Verdict::Skipped { reason };
         summary.count(&verdict);
-        tell(Event::CaseFinished(Box::new(CaseResult::new(
-            &case,
-            std::time::Duration::ZERO,
-            verdict,
-            Vec::new(),
-        ))));
+        tell(Event::CaseFinished(Box::new(CaseResult::new(&case, Duration::ZERO, verdict, Vec::new()))));
     }
-    let mut running = JoinSet::new();
     let permits = Arc::new(Semaphore::new(plan.jobs));
     for case in ready {
-        let (plan, permits, events) = (Arc::clone(&plan), Arc::clone(&permits), events.clone());
+        let (plan, permits, events) = (Arc::clone(plan), Arc::clone(&permits), events.clone());
         running.spawn(async move {
             let _permit = permits.acquire_owned().await;
             let _ = events.send(Event::CaseStarted { id: case.id.clone() });

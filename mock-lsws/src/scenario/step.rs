@@ -67,7 +67,7 @@ pub enum Action {
     /// A line on the application's stderr.
     WaitLog {
         /// What the line is.
-        line: Matcher,
+        line: Box<Matcher>,
         /// How long to wait for it.
         within: Option<Time>,
     },
@@ -165,7 +165,7 @@ struct SignalTable {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LogTable {
-    line: Matcher,
+    line: Box<Matcher>,
     within: Option<Time>,
 }
 

@@ -1,7 +1,5 @@
 //! The scenarios of the checkout as a whole: nothing required is missing, nothing in them leads nowhere.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -9,10 +7,12 @@ use conformance::subject::Subject;
 use conformance::{catalog, checkout};
 use mock_lsws::scenario::Scenario;
 
+use crate::support;
+
 /// Checks that have to be covered by now. Each is named in the `spec` of a scenario as an element of its own.
 const REQUIRED: [&str; 29] = [
-    "W01", "W02", "W03", "W04", "W05", "W06", "W07", "W08", "W11", "W15", "W17", "W18", "W26", "W29", "S01", "S02", "S03",
-    "S04", "S05", "S08", "S09", "N01", "L02", "L04", "L09", "L11", "L16", "L23", "L24",
+    "W01", "W02", "W03", "W04", "W05", "W06", "W07", "W08", "W11", "W15", "W17", "W18", "W26", "W29", "S01",
+    "S02", "S03", "S04", "S05", "S08", "S09", "N01", "L02", "L04", "L09", "L11", "L16", "L23", "L24",
 ];
 
 fn cases() -> Vec<Scenario> {
@@ -37,7 +37,10 @@ fn the_shipped_subject_plays_every_role_that_is_used() {
         let command = subject.command(role, Path::new("/bin/sh")).unwrap();
         let environment = format!("{command:?}");
         let script = support::scenarios().join("apps").join(role).with_extension("wsgi");
-        assert!(script.is_file() && environment.contains(&*script.to_string_lossy()), "{role}: {environment}");
+        assert!(
+            script.is_file() && environment.contains(&*script.to_string_lossy()),
+            "{role}: {environment}"
+        );
     }
 }
 
@@ -46,7 +49,10 @@ fn every_role_is_described_in_the_readme() {
     let readme = std::fs::read_to_string(support::scenarios().join("README.md")).unwrap();
     let subject = Subject::load("lswsgi", &support::scenarios()).unwrap();
     for role in subject.roles() {
-        assert!(readme.contains(&format!("| `{role}` |")), "scenarios/README.md does not describe role {role}");
+        assert!(
+            readme.contains(&format!("| `{role}` |")),
+            "scenarios/README.md does not describe role {role}"
+        );
     }
 }
 

@@ -1,10 +1,8 @@
 //! Every exit code, reached the way people reach it.
 
-mod support;
-
 use std::fs;
 
-use support::{folder, run, run_lswsgi, scenario};
+use crate::support::{self, folder, run, run_lswsgi, scenario};
 
 const RIGHT: &str = "[[step]]\nrequest = {}\nexpect = { body = \"Hello, World!\\n\" }\n";
 const WRONG: &str = "[[step]]\nrequest = {}\nexpect = { body = \"Goodbye!\\n\" }\n";
@@ -22,7 +20,8 @@ fn zero_when_everything_passed() {
 
 #[test]
 fn zero_when_cases_were_skipped_for_a_reason() {
-    let cases = folder(&[("a", &scenario("worker", "hello", RIGHT)), ("b", &scenario("worker", "juggler", RIGHT))]);
+    let cases =
+        folder(&[("a", &scenario("worker", "hello", RIGHT)), ("b", &scenario("worker", "juggler", RIGHT))]);
     let subject = support::lswsgi_file();
     let run = run_lswsgi(&["--scenarios", path(&cases), "--subject", subject.to_str().unwrap()]);
     assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
@@ -32,7 +31,8 @@ fn zero_when_cases_were_skipped_for_a_reason() {
 
 #[test]
 fn one_when_a_case_failed() {
-    let cases = folder(&[("a", &scenario("worker", "hello", RIGHT)), ("b", &scenario("worker", "hello", WRONG))]);
+    let cases =
+        folder(&[("a", &scenario("worker", "hello", RIGHT)), ("b", &scenario("worker", "hello", WRONG))]);
     let subject = support::lswsgi_file();
     let run = run_lswsgi(&["--scenarios", path(&cases), "--subject", subject.to_str().unwrap()]);
     assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
@@ -102,7 +102,11 @@ fn five_when_the_subject_does_not_start() {
             "leaves did not start as `hello`: it ended with exit code 3 before it reacted to a first request; the end of \
              its stderr:\n    sorry",
         ),
-        ("unbuilt", "command = [\"{binary}\"]\ncargo_package = \"no-such-package\"", "cargo could not build `no-such-package`"),
+        (
+            "unbuilt",
+            "command = [\"{binary}\"]\ncargo_package = \"no-such-package\"",
+            "cargo could not build `no-such-package`",
+        ),
     ];
     for (name, text, message) in cases {
         let run = subject(name, text);

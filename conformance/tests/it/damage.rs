@@ -1,31 +1,27 @@
 //! A liar between server and application: the runner must see through it, and show what it saw.
 
-mod support;
-
 use std::fs;
 
-use support::Run;
+use crate::support::{self, Run};
 
-/// Runs two cases against lswsgi behind a proxy that does `damage`.
+/// Runs a case against lswsgi behind a proxy that does `damage`. A response without an end is given two seconds.
 fn behind_proxy(damage: &str) -> Run {
+    let steps = "[[step]]\nrequest = { path = \"/\" }\nexpect = { status = 200, within = \"2s\" }\n";
+    behind_proxy_with(damage, steps)
+}
+
+fn behind_proxy_with(damage: &str, steps: &str) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("liar.toml");
     let proxy = env!("CARGO_BIN_EXE_conformance");
-    let apps = support::scenarios().join("apps");
     let text = format!(
         "name = \"liar\"\nbinary = {:?}\ncommand = [{proxy:?}, \"proxy\", \"--damage\", {damage:?}, \"--\", \"{{binary}}\", \
-         \"-m\", \"{{script}}\"]\n[roles]\nhello = {:?}\nstatus = {:?}\n",
+         \"-m\", \"{{script}}\"]\n[roles]\nhello = {:?}\n",
         support::lswsgi(),
-        apps.join("hello.wsgi"),
-        apps.join("status.wsgi"),
+        support::scenarios().join("apps/hello.wsgi"),
     );
     fs::write(&file, text).unwrap();
-    // Short enough that a response without an end does not take its whole time.
-    let case = support::scenario(
-        "worker",
-        "hello",
-        "[[step]]\nnote = \"the only step\"\nrequest = { path = \"/\" }\nexpect = { status = 200, within = \"2s\" }\n",
-    );
+    let case = support::scenario("worker", "hello", steps);
     let cases = support::folder(&[("get", &case)]);
     support::run(["run", "--subject", file.to_str().unwrap(), "--scenarios", cases.path().to_str().unwrap()])
 }
@@ -66,4 +62,19 @@ fn a_missing_acknowledgement_fails() {
     let run = behind_proxy("drop-ack");
     assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
     assert!(run.case("case/get").contains("neither REQ_RECEIVED nor a PID notice came"), "{}", run.stdout);
+}
+
+#[test]
+fn a_packet_behind_the_end_fails_whether_or_not_it_is_read() {
+    let run = behind_proxy("double-end");
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    assert!(run.case("case/get").contains("protocol: RESP_END came after RESP_END"), "{}", run.stdout);
+
+    // The steps are content with the first end; the look at what is left behind them is not.
+    let steps = "[[step]]\nrequest = {}\nexpect_packets = [\"REQ_RECEIVED\", \"RESP_HEADER\", \"RESP_STREAM*\", \"RESP_END\"]\n";
+    let run = behind_proxy_with("double-end", steps);
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    let case = run.case("case/get");
+    assert!(case.contains("connection main after the last response\n"), "{case}");
+    assert!(case.contains("actual:   RESP_END"), "{case}");
 }

@@ -9,22 +9,22 @@ use conformance::binary;
 use conformance::subject::BinarySource;
 
 /// The checkout.
-pub fn checkout() -> &'static Path {
+pub(crate) fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in a checkout")
 }
 
 /// The folder of scenarios.
-pub fn scenarios() -> PathBuf {
+pub(crate) fn scenarios() -> PathBuf {
     checkout().join("scenarios")
 }
 
 /// The subject that comes with the checkout.
-pub fn lswsgi_file() -> PathBuf {
+pub(crate) fn lswsgi_file() -> PathBuf {
     scenarios().join("subjects/lswsgi.toml")
 }
 
 /// The binary of lswsgi, built once for all tests of a file.
-pub fn lswsgi() -> &'static Path {
+pub(crate) fn lswsgi() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let source = BinarySource::CargoPackage("lswsgi".into());
@@ -33,7 +33,7 @@ pub fn lswsgi() -> &'static Path {
 }
 
 /// The program under test.
-pub fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
     // The rerun command depends on who started the program; a test started it, and not cargo.
     command.current_dir(checkout()).env_remove("CARGO");
@@ -41,23 +41,23 @@ pub fn program() -> Command {
 }
 
 /// A run that is over.
-pub struct Run {
+pub(crate) struct Run {
     /// Its exit code.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// Everything on its standard output.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// Everything on its standard error.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Run {
     /// The last line of the report.
-    pub fn last_line(&self) -> &str {
+    pub(crate) fn last_line(&self) -> &str {
         self.stdout.lines().last().unwrap_or_default()
     }
 
     /// What is printed about the case `id`: from its line to the next case's.
-    pub fn case(&self, id: &str) -> String {
+    pub(crate) fn case(&self, id: &str) -> String {
         let is_case = |line: &str| ["pass ", "FAIL ", "skip "].iter().any(|word| line.starts_with(word));
         let mut lines = self.stdout.lines().skip_while(|line| !(is_case(line) && line.contains(id)));
         let first = lines.next().unwrap_or_default().to_owned();
@@ -66,24 +66,24 @@ impl Run {
 }
 
 /// Runs the program with `args`.
-pub fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
+pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
     finished(program().args(args).output().expect("the program starts"))
 }
 
 /// Reads what a run left.
-pub fn finished(output: Output) -> Run {
+pub(crate) fn finished(output: Output) -> Run {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("reports are UTF-8");
     Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
 /// Runs the program against lswsgi.
-pub fn run_lswsgi(args: &[&str]) -> Run {
+pub(crate) fn run_lswsgi(args: &[&str]) -> Run {
     let binary = lswsgi().to_str().expect("a path in UTF-8");
     run([&["run", "--binary", binary], args].concat())
 }
 
 /// A folder of scenarios of its own. Each is a name and the steps; the rest is the same for all.
-pub fn folder(cases: &[(&str, &str)]) -> tempfile::TempDir {
+pub(crate) fn folder(cases: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let area = folder.path().join("case");
     fs::create_dir(&area).expect("a folder in it");
@@ -94,7 +94,7 @@ pub fn folder(cases: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 /// A whole scenario: role `role` started in `mode`, then `steps`.
-pub fn scenario(mode: &str, role: &str, steps: &str) -> String {
+pub(crate) fn scenario(mode: &str, role: &str, steps: &str) -> String {
     format!(
         "title = \"The title\"\nclass = \"must\"\nspec = [\"W01\", \"clause 7\"]\nwhy = \"The reason.\"\n\
          [start]\nmode = \"{mode}\"\nrole = \"{role}\"\n{steps}"

@@ -1,0 +1,8 @@
+//! Tests that drive the `conformance` program the way people do, and look at the scenarios of the checkout.
+
+mod catalogue;
+mod damage;
+mod exit_codes;
+mod failures;
+mod leftovers;
+mod support;
