@@ -49,6 +49,15 @@ impl<'a> BeginRequest<'a> {
     /// [`DecodeError::Incomplete`] until the whole packet is there, [`DecodeError::Invalid`] as soon as it is certain
     /// that it never will be right. Magic, type and length are judged before the rest has arrived.
     pub fn decode(buf: &'a [u8], max_packet: usize) -> Result<Self, DecodeError> {
+        let header = Self::frame(buf, max_packet)?;
+        let Some(packet) = buf.get(..header.len) else {
+            return Err(DecodeError::Incomplete { need: header.len });
+        };
+        Self::decode_packet(header, packet)
+    }
+
+    /// The first part of [`decode`](Self::decode): magic, type and length. `Ok` says that the whole packet is there.
+    pub(crate) fn frame(buf: &[u8], max_packet: usize) -> Result<PacketHeader, DecodeError> {
         // A wrong type shows in the third byte; there is no reason to wait for the eighth.
         if let (Some(&type_byte), [b'L', b'S', ..]) = (buf.get(2), buf)
             && type_byte != PacketType::BeginRequest.byte()
@@ -63,10 +72,10 @@ impl<'a> BeginRequest<'a> {
         if header.len > max_packet {
             return bad_len(Reason::TooLarge { max: max_packet });
         }
-        let Some(packet) = buf.get(..header.len) else {
+        if buf.len() < header.len {
             return Err(DecodeError::Incomplete { need: header.len });
-        };
-        Self::decode_packet(header, packet)
+        }
+        Ok(header)
     }
 
     fn decode_packet(header: PacketHeader, packet: &'a [u8]) -> Result<Self, DecodeError> {

@@ -25,15 +25,31 @@ impl<'a> ServerPacket<'a> {
     /// # Errors
     /// As for [`BeginRequest::decode`]; also for an ABORT_REQUEST that has a payload.
     pub fn decode(buf: &'a [u8], max_packet: usize) -> Result<Self, DecodeError> {
-        if buf.get(2) != Some(&PacketType::AbortRequest.byte()) {
+        if !Self::is_abort(buf) {
             return BeginRequest::decode(buf, max_packet).map(Self::BeginRequest);
+        }
+        Self::frame(buf, max_packet).map(|_| Self::AbortRequest)
+    }
+
+    /// Judges the header of the packet at the start of `buf` and nothing else, so that a reader knows how much to wait
+    /// for. `Ok` says that the whole packet is there; [`decode`](Self::decode) still has to look into it.
+    ///
+    /// # Errors
+    /// As for [`decode`](Self::decode).
+    pub fn frame(buf: &[u8], max_packet: usize) -> Result<PacketHeader, DecodeError> {
+        if !Self::is_abort(buf) {
+            return BeginRequest::frame(buf, max_packet);
         }
         let header = PacketHeader::decode(buf)?;
         if header.len != HEADER_LEN {
             let len = i64::try_from(header.len).unwrap_or(i64::MAX);
             return Err(DecodeError::invalid("packetLen", 4, len, Reason::PayloadNotEmpty));
         }
-        Ok(Self::AbortRequest)
+        Ok(header)
+    }
+
+    fn is_abort(buf: &[u8]) -> bool {
+        buf.get(2) == Some(&PacketType::AbortRequest.byte())
     }
 
     /// Length of the packet in bytes.
@@ -56,6 +72,10 @@ mod tests {
         assert_eq!(ServerPacket::decode(&ABORT_REQUEST, MAX_REQUEST_PACKET), Ok(ServerPacket::AbortRequest));
         let long = PacketHeader::new(PacketType::AbortRequest, 1).encode();
         assert!(matches!(ServerPacket::decode(&long, MAX_REQUEST_PACKET), Err(DecodeError::Invalid(_))));
+        assert_eq!(
+            ServerPacket::frame(&ABORT_REQUEST, MAX_REQUEST_PACKET).map(|header| header.len),
+            Ok(HEADER_LEN)
+        );
         let cut = ServerPacket::decode(&ABORT_REQUEST[..3], MAX_REQUEST_PACKET);
         assert_eq!(cut, Err(DecodeError::Incomplete { need: HEADER_LEN }));
     }

@@ -35,6 +35,10 @@ pub struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub body_timeout: Duration,
 
+    /// Seconds the application's threads and exit handlers may take when the process leaves
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub exit_timeout: Duration,
+
     /// Largest request packet accepted, in bytes: variables and headers, not the body
     #[arg(
         long,

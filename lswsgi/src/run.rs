@@ -32,7 +32,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     prepare_process(&settings)?;
     let location = load::enter(&settings.application)?;
 
-    let leave = embed::with_python(|py| {
+    let leave = embed::with_python(settings.exit_timeout, |py| {
         let application = load::load(py, &location, &settings.application.callable)?;
         log::info(format_args!(
             "serving {} on {endpoint}: lswsgi {}, Python {}",

@@ -27,6 +27,8 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// Time a request body may go without progress.
     pub body_timeout: Duration,
+    /// Time the application's threads and exit handlers may take when the process leaves.
+    pub exit_timeout: Duration,
     /// Largest request packet accepted, in bytes.
     pub max_request_packet: usize,
 }
@@ -78,6 +80,7 @@ impl Settings {
             allow_core_dump: env.is_set("LSAPI_ALLOW_CORE_DUMP"),
             header_timeout: arguments.header_timeout,
             body_timeout: arguments.body_timeout,
+            exit_timeout: arguments.exit_timeout,
             max_request_packet: arguments.max_request_packet.try_into().unwrap_or(usize::MAX),
         })
     }

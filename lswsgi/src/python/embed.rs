@@ -21,17 +21,18 @@ const BUILD_PYTHON: &str = env!("LSWSGI_PYTHON");
 /// What `sys.argv` holds, as under the C program.
 const ARGV: &CStr = c"lswsgi";
 
-/// How long the interpreter may take to end: `atexit` callbacks, and threads that are not daemons.
-const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Runs `body` in an embedded interpreter, which is ended afterwards. Once per process.
+/// Runs `body` in an embedded interpreter, which is ended afterwards: threads that are not daemons are joined and `atexit`
+/// callbacks run, for at most `exit_timeout`. Once per process.
 ///
 /// # Errors
 /// [`Error::Python`] if the interpreter cannot be started; otherwise what `body` returns.
-pub fn with_python<T>(body: impl FnOnce(Python<'_>) -> Result<T, Error>) -> Result<T, Error> {
+pub fn with_python<T>(
+    exit_timeout: Duration,
+    body: impl FnOnce(Python<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let state = initialize()?;
     let result = Python::attach(body);
-    finalize(&state);
+    finalize(&state, exit_timeout);
     result
 }
 
@@ -102,12 +103,12 @@ fn check(status: ffi::PyStatus) -> Result<(), Error> {
 
 /// Ends the interpreter: threads that are not daemons are joined, `atexit` callbacks run, streams are flushed. What takes
 /// longer than it may is left behind.
-fn finalize(state: &MainThread) {
-    let guard = std::thread::Builder::new().name("exit-timeout".into()).spawn(|| {
-        std::thread::sleep(EXIT_TIMEOUT);
+fn finalize(state: &MainThread, timeout: Duration) {
+    let guard = std::thread::Builder::new().name("exit-timeout".into()).spawn(move || {
+        std::thread::sleep(timeout);
         log::warning(format_args!(
             "the application's threads or exit handlers did not end within {} s; leaving without them",
-            EXIT_TIMEOUT.as_secs()
+            timeout.as_secs_f64()
         ));
         // SAFETY: _exit takes no locks and runs no handlers, which is the point.
         unsafe { libc::_exit(i32::from(crate::exit_code::OK)) };

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lsapi::{BodyLength, DecodeError, HEADER_LEN, PacketHeader, ServerPacket};
+use lsapi::{BodyLength, DecodeError, ServerPacket};
 
 use crate::settings::Settings;
 use crate::worker::socket::{Received, Socket, TICK};
@@ -138,10 +138,8 @@ impl Inbound {
         let mut announced = false;
         let mut silence = Silence::default();
         loop {
-            let need = match packet_need(self.filled(), self.limits.max_packet) {
-                None => return Wait::Ready { announced },
-                Some(need) => need,
-            };
+            let framed = ServerPacket::frame(self.filled(), self.limits.max_packet);
+            let Err(DecodeError::Incomplete { need }) = framed else { return Wait::Ready { announced } };
             let between = self.start == self.end;
             if between && !waiting {
                 let Some(socket) = &self.socket else { return Wait::Eof };
@@ -155,8 +153,11 @@ impl Inbound {
             }
             match received {
                 Received::Bytes(_) => silence = Silence::default(),
-                Received::Eof if between => return Wait::Eof,
-                Received::Broken if between => return Wait::Eof,
+                // The answer to the announcement, or the server's own decision.
+                Received::Eof | Received::Broken if between && announced => {
+                    return Wait::Leave { idle: silence.idle && !gate::is_stopping() };
+                }
+                Received::Eof | Received::Broken if between => return Wait::Eof,
                 Received::Eof | Received::Broken => return Wait::CutShort(self.filled().len()),
                 Received::Tick | Received::Interrupted => {
                     silence.note(received);
@@ -179,8 +180,8 @@ impl Inbound {
             return timed_out.then(|| Wait::HeaderTimeout(self.filled().len()));
         }
         let stopping = gate::check_parent();
-        let idle = self.limits.max_idle.is_some_and(|limit| silent >= limit);
-        if stopping || idle {
+        silence.idle |= self.limits.max_idle.is_some_and(|limit| silent >= limit);
+        if stopping || silence.idle {
             gate::announce_close();
         }
         if !gate::is_announced() {
@@ -195,7 +196,9 @@ impl Inbound {
                 }
                 None
             }
-            Some(at) => (at.elapsed() >= LEAVE_AFTER).then_some(Wait::Leave { idle: idle && !stopping }),
+            Some(at) => {
+                (at.elapsed() >= LEAVE_AFTER).then_some(Wait::Leave { idle: silence.idle && !stopping })
+            }
         }
     }
 
@@ -372,6 +375,9 @@ impl Inbound {
 #[derive(Debug, Default)]
 struct Silence {
     since: Option<Instant>,
+    /// The idle limit has been reached.
+    idle: bool,
+    /// When it was noticed that the end of the connection has been announced.
     announced: Option<Instant>,
 }
 
@@ -387,19 +393,6 @@ impl Silence {
 
     fn so_far(&self) -> Duration {
         self.since.map_or(Duration::ZERO, |since| since.elapsed())
-    }
-}
-
-/// Bytes that must be buffered before the packet can be judged; `None` if it can be judged now.
-fn packet_need(filled: &[u8], max_packet: usize) -> Option<usize> {
-    match PacketHeader::decode(filled) {
-        Err(DecodeError::Incomplete { need }) => Some(need),
-        Err(DecodeError::Invalid(_)) => None,
-        Ok(header) => {
-            let wait = header.len > filled.len() && header.len <= max_packet && filled.len() >= HEADER_LEN;
-            (wait && header.packet_type().is_some_and(lsapi::PacketType::is_from_server))
-                .then_some(header.len)
-        }
     }
 }
 

@@ -181,7 +181,7 @@ impl<H: Handler> Worker<'_, H> {
         if is_last {
             return Step::Leave(Leave::MaxRequests(self.served));
         }
-        if gate::check_parent() && !keep {
+        if gate::is_stopping() && !keep {
             return Step::Leave(self.stop_reason());
         }
         if announced {

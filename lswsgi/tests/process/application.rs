@@ -1,0 +1,422 @@
+//! What an application sees and may do: environ, `wsgi.input`, `start_response`, `write`, iteration.
+
+use crate::support::{Connection, Response, Start};
+use lsapi::RequestBuilder;
+
+/// An application that answers with the value of a Python expression over `environ` and a few helpers.
+fn evaluate(expression: &str) -> String {
+    format!(
+        "import sys\n\
+         def application(environ, start_response):\n\
+         \x20   input = environ['wsgi.input']\n\
+         \x20   result = repr({expression})\n\
+         \x20   start_response('200 OK', [('Content-Type', 'text/plain')])\n\
+         \x20   return [result.encode()]\n"
+    )
+}
+
+fn respond(source: &str) -> (Response, String) {
+    let (mut worker, mut connection) = Start::application(source).connected();
+    let response = connection.get("/x");
+    // Whatever the application did, the next request is served.
+    assert!(connection.get("/y").packets.len() >= 3);
+    drop(connection);
+    assert_eq!(worker.wait().code(), Some(0));
+    (response, worker.log())
+}
+
+fn post(expression: &str, body: &[u8]) -> String {
+    let (_worker, mut connection) = Start::application(&evaluate(expression)).connected();
+    connection.post("/", body).text().to_owned()
+}
+
+#[test]
+fn environ_has_what_pep_3333_requires_and_is_fresh_each_time() {
+    let source = evaluate(
+        "(type(environ) is dict, environ.setdefault('mine', 1), 'mine' in sys.modules, sorted(\
+         k for k in environ if k.startswith('wsgi.')), [environ[k] for k in ('REQUEST_METHOD', 'SCRIPT_NAME', \
+         'PATH_INFO', 'QUERY_STRING', 'SERVER_NAME', 'SERVER_PORT', 'SERVER_PROTOCOL', 'GATEWAY_INTERFACE', \
+         'wsgi.url_scheme')], 'CONTENT_LENGTH' in environ)",
+    );
+    let (_worker, mut connection) = Start::application(&source).connected();
+    let expected = "(True, 1, False, ['wsgi.errors', 'wsgi.input', 'wsgi.input_terminated', 'wsgi.multiprocess', \
+                    'wsgi.multithread', 'wsgi.run_once', 'wsgi.url_scheme', 'wsgi.version'], \
+                    ['GET', '', '/a', 'q=1', 'localhost', '80', 'HTTP/1.1', 'CGI/1.1', 'http'], False)";
+    for _ in 0..2 {
+        assert_eq!(connection.get("/a?q=1").text(), expected);
+    }
+}
+
+#[test]
+fn repeated_headers_are_joined_and_deceptive_ones_dropped() {
+    let names = ["HTTP_X_A", "HTTP_COOKIE", "HTTP_X_UNDER", "HTTP_PROXY", "HTTP_HOST"];
+    let source = evaluate(&format!("[environ.get(name) for name in {names:?}]"));
+    let (_worker, mut connection) = Start::application(&source).connected();
+    let request = RequestBuilder::get("/")
+        .header("X-A", "1")
+        .header("Cookie", "a=1")
+        .header("X-Under", "right")
+        .header("X_Under", "wrong")
+        .header("Proxy", "evil")
+        .header("Host", "h\u{e9}")
+        .header("x-a", "2")
+        .header("cookie", "b=2");
+    for _ in 0..2 {
+        connection.send(&request.encode());
+        // A header is bytes; WSGI makes each byte one character.
+        assert_eq!(connection.response().text(), "['1, 2', 'a=1; b=2', 'right', None, 'hÃ©']");
+    }
+}
+
+#[test]
+fn variables_of_the_server_win_over_headers_and_cannot_touch_the_runtime() {
+    let source = evaluate(
+        "(environ['HTTP_X_REAL'], environ['wsgi.url_scheme'], environ['HTTPS'], environ['SCRIPT_NAME'], \
+         hasattr(environ['wsgi.input'], 'read'))",
+    );
+    let (_worker, mut connection) = Start::application(&source).connected();
+    let request = RequestBuilder::get("/app/x")
+        .header("X-Real", "client")
+        .env("HTTP_X_REAL", "server")
+        .env("HTTPS", "on")
+        .env("wsgi.input", "fake")
+        .env("SCRIPT_NAME", "/app/");
+    connection.send(&request.encode());
+    assert_eq!(connection.response().text(), "('server', 'https', 'on', '/app', True)");
+    connection.send(&RequestBuilder::get("/").env("HTTPS", "off").env("HTTP_X_REAL", "s").encode());
+    assert_eq!(connection.response().text(), "('s', 'http', 'off', '', True)");
+}
+
+#[test]
+fn content_length_is_what_can_be_read() {
+    let source =
+        evaluate("(environ.get('CONTENT_LENGTH'), environ['wsgi.input_terminated'], len(input.read(100)))");
+    let (_worker, mut connection) = Start::application(&source).connected();
+    let header_lies = RequestBuilder::new("POST", "/").header("Content-Length", "5").raw_body_len(3);
+    connection.send(&[&header_lies.encode()[..], b"abc"].concat());
+    assert_eq!(connection.response().text(), "('3', True, 3)");
+    let big = RequestBuilder::new("POST", "/").body_len(5).raw_body_len(-2);
+    connection.send(&[&big.encode()[..], b"abcde"].concat());
+    assert_eq!(connection.response().text(), "('5', True, 5)");
+    // A body without a known length ends the connection, because nobody can tell where it ends.
+    connection.send(&[&RequestBuilder::new("POST", "/").raw_body_len(-1).encode()[..], b"abc"].concat());
+    let response = connection.response();
+    assert_eq!(response.text(), "(None, False, 3)");
+    assert!(response.names().contains(&"CONN_CLOSE"));
+}
+
+#[test]
+fn the_body_can_be_read_in_every_form_a_file_has() {
+    let body = b"one\ntwo\n\nlast";
+    for (expression, expected) in [
+        (
+            "(input.read(3), input.read(), input.read(), input.read(1))",
+            r"(b'one', b'\ntwo\n\nlast', b'', b'')",
+        ),
+        ("(input.read(0), input.read(-1), input.read(None))", r"(b'', b'one\ntwo\n\nlast', b'')"),
+        ("(input.readline(), input.readline(2), input.readline(-1))", r"(b'one\n', b'tw', b'o\n')"),
+        ("(input.readline(0), input.readlines())", r"(b'', [b'one\n', b'two\n', b'\n', b'last'])"),
+        ("(input.readlines(5), list(input))", r"([b'one\n', b'two\n'], [b'\n', b'last'])"),
+        ("(list(input), list(input), input.readline())", r"([b'one\n', b'two\n', b'\n', b'last'], [], b'')"),
+    ] {
+        assert_eq!(post(expression, body), expected, "{expression}");
+    }
+    assert_eq!(post("(input.read(), input.readline(), list(input))", b""), "(b'', b'', [])");
+}
+
+#[test]
+fn lines_longer_than_any_buffer_come_whole() {
+    let mut body = vec![b'x'; 200_000];
+    body.push(b'\n');
+    body.extend(b"tail");
+    assert_eq!(post("[len(line) for line in input]", &body), "[200001, 4]");
+    assert_eq!(post("(len(input.readline(150000)), len(input.read()))", &body), "(150000, 50005)");
+}
+
+#[test]
+fn a_body_cut_short_raises_once_with_the_counts() {
+    let source = "def application(environ, start_response):\n\
+        \x20   input = environ['wsgi.input']\n\
+        \x20   try:\n\
+        \x20       input.read()\n\
+        \x20   except OSError as error:\n\
+        \x20       result = f'{type(error).__name__}: {error}; then {input.read()}'\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [result.encode()]\n";
+    let (_worker, mut connection) = Start::application(source).connected();
+    let bytes = RequestBuilder::new("POST", "/").body_len(1000).encode();
+    connection.send(&[&bytes[..], b"0123456789"].concat());
+    connection.finish();
+    let response = connection.response();
+    assert_eq!(
+        response.text(),
+        "ConnectionAbortedError: request body cut short: 10 of 1000 bytes arrived; then b''"
+    );
+    assert_eq!(response.names()[1..], ["RESP_HEADER", "RESP_STREAM", "CONN_CLOSE", "RESP_END"]);
+}
+
+#[test]
+fn a_stalled_body_times_out_and_the_worker_goes_on() {
+    let source = evaluate("input.read()");
+    let (worker, path) = Start::application(&source).arg("--body-timeout").arg("1").listening();
+    let mut stalled = Connection::to(&path);
+    stalled.send(&RequestBuilder::new("POST", "/").body_len(10).encode());
+    assert_eq!(stalled.response().status, 500);
+    worker.wait_log("timed out reading the request body: 0 of 10 bytes arrived");
+    drop(stalled);
+    assert_eq!(Connection::to(&path).get("/").text(), "b''");
+}
+
+#[test]
+fn start_response_rules_are_kept() {
+    let rules = "import sys\n\
+        def attempt(call):\n\
+        \x20   try:\n\
+        \x20       call()\n\
+        \x20       return 'accepted'\n\
+        \x20   except Exception as error:\n\
+        \x20       return f'{type(error).__name__}: {error}'\n\
+        def application(environ, start_response):\n\
+        \x20   ok = [('Content-Type', 'text/plain')]\n\
+        \x20   results = [attempt(lambda: start_response(*args)) for args in [\n\
+        \x20       (200, ok), ('200', ok), ('2000 OK', ok), ('200 OK\\r\\nX: y', ok), ('100 Continue', ok),\n\
+        \x20       ('200 OK', tuple(ok)), ('200 OK', [['A', 'b']]), ('200 OK', [('A', 'b', 'c')]),\n\
+        \x20       ('200 OK', [('A b', 'c')]), ('200 OK', [('A', 'secret\\r\\nB: c')]), ('200 OK', [('A', 'secret\\0')]),\n\
+        \x20       ('200 OK', [('A', '\\u20ac')]), ('200 OK', [('A', 1)]), ('200 OK', [(b'A', 'b')]),\n\
+        \x20       ('200 OK', [('Connection', 'close')]), ('200 OK', [('transfer-Encoding', 'chunked')]),\n\
+        \x20       ('200 OK', [('Content-Length', '-1')]), ('200 OK', [('Content-Length', '+1')]),\n\
+        \x20       ('200 OK', [('Content-Length', '1'), ('content-length', '1')]),\n\
+        \x20       ('200 OK', [('A', 'x' * 16001)]), ('200 OK', [('A', 'b')] * 1001)]]\n\
+        \x20   start_response(status='200 OK', headers=ok, exc_info=None)\n\
+        \x20   results.append(attempt(lambda: start_response('200 OK', ok)))\n\
+        \x20   return ['\\n'.join(results).encode()]\n";
+    let (response, _) = respond(rules);
+    let lines: Vec<&str> = response.text().lines().collect();
+    assert_eq!(lines.len(), 22, "{lines:?}");
+    for line in &lines {
+        assert!(!line.starts_with("accepted"), "{line}");
+        assert!(!line.contains("secret"), "values may be secret: {line}");
+    }
+    assert_eq!(lines[9], "ValueError: response header 'A' has a value with control characters");
+    assert!(lines[15].contains("'transfer-Encoding' belongs to the connection"), "{}", lines[15]);
+    assert!(lines[21].starts_with("AssertionError"), "{}", lines[21]);
+}
+
+#[test]
+fn exc_info_replaces_a_head_that_was_not_sent_and_is_raised_after_one_that_was() {
+    let replaced = "import sys\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [('X-Old', '1')])\n\
+        \x20   try:\n\
+        \x20       raise ValueError('inner')\n\
+        \x20   except ValueError:\n\
+        \x20       start_response('503 Busy', [('X-New', '1')], sys.exc_info())\n\
+        \x20   return [b'replaced']\n";
+    let (response, _) = respond(replaced);
+    assert_eq!((response.status, response.text()), (503, "replaced"));
+    assert_eq!(response.headers, ["X-New: 1", "Content-Length: 8"]);
+
+    let raised = replaced
+        .replace("start_response('200 OK', [('X-Old', '1')])", "start_response('200 OK', [])(b'first')");
+    let (response, log) = respond(&raised);
+    assert_eq!((response.status, response.text()), (200, "first"));
+    assert!(log.contains("ValueError: inner"), "{log}");
+    assert!(log.contains("the response ends early, after 5 bytes"), "{log}");
+}
+
+#[test]
+fn write_and_iteration_keep_their_order_and_each_piece_is_sent_at_once() {
+    let source = "def application(environ, start_response):\n\
+        \x20   write = start_response('200 OK', [('Content-Type', 'text/plain')])\n\
+        \x20   write(b'')\n\
+        \x20   write(b'a')\n\
+        \x20   write(b'b')\n\
+        \x20   return iter([b'', b'c', b'', b'd'])\n";
+    let (response, _) = respond(source);
+    assert_eq!(response.text(), "abcd");
+    assert_eq!(response.chunks, [1, 1, 1, 1]);
+    assert_eq!(response.headers, ["Content-Type: text/plain"]);
+}
+
+#[test]
+fn a_generator_may_call_start_response_late_but_not_after_its_first_bytes() {
+    let late = "def application(environ, start_response):\n\
+        \x20   yield b''\n\
+        \x20   start_response('202 Accepted', [])\n\
+        \x20   yield b'late'\n";
+    let (response, _) = respond(late);
+    assert_eq!((response.status, response.text()), (202, "late"));
+    // A response without a header would be an error to the server, so one is made up.
+    assert_eq!(response.headers, ["Content-Type: text/plain"]);
+    let too_late = late.replace("yield b''", "yield b'early'");
+    let (response, log) = respond(&too_late);
+    assert_eq!(response.status, 500);
+    assert!(log.contains("did not call start_response()"), "{log}");
+}
+
+#[test]
+fn results_that_are_no_iterable_of_bytes_are_answered_with_500() {
+    for (result, complaint) in [
+        ("None", "'NoneType' object is not iterable"),
+        ("b'bare'", "the application must return an iterable of bytes, not bytes"),
+        ("'text'", "the application must return an iterable of bytes, not str"),
+        ("['text']", "the application must yield bytes, not str"),
+        ("[1]", "the application must yield bytes, not int"),
+    ] {
+        let source = format!(
+            "def application(environ, start_response):\n    start_response('200 OK', [])\n    return {result}\n"
+        );
+        let (response, log) = respond(&source);
+        assert_eq!((response.status, response.text()), (500, "500 Internal Server Error\n"), "{result}");
+        assert!(log.contains(complaint), "{result}: {log}");
+        assert!(log.contains("GET /x, request 1 of this process"), "{log}");
+    }
+}
+
+#[test]
+fn close_is_called_exactly_once_whatever_happens() {
+    let source = "import sys\n\
+        class Body:\n\
+        \x20   def __init__(self, fail): self.fail, self.left = fail, [b'a', b'b']\n\
+        \x20   def __iter__(self): return self\n\
+        \x20   def __next__(self):\n\
+        \x20       if self.fail == len(self.left): raise ValueError('midway')\n\
+        \x20       if not self.left: raise StopIteration\n\
+        \x20       return self.left.pop(0)\n\
+        \x20   def close(self):\n\
+        \x20       print('closed', self.fail, file=sys.stderr)\n\
+        \x20       if self.fail == 9: raise KeyError('in close')\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return Body(int(environ['QUERY_STRING']))\n";
+    let (worker, mut connection) = Start::application(source).connected();
+    for (fail, status, body) in
+        [(5, 200, "ab"), (2, 500, "500 Internal Server Error\n"), (1, 200, "a"), (9, 200, "ab")]
+    {
+        let response = connection.get(&format!("/?{fail}"));
+        assert_eq!((response.status, response.text()), (status, body), "{fail}");
+        worker.wait_log(&format!("closed {fail}"));
+    }
+    worker.wait_log("KeyError: 'in close'");
+    let closed = worker.log().lines().filter(|line| line.starts_with("closed")).count();
+    assert_eq!(closed, 4, "{}", worker.log());
+}
+
+#[test]
+fn declared_lengths_bound_the_body_and_known_ones_are_declared() {
+    let body = |headers: &str, result: &str| {
+        format!(
+            "def application(environ, start_response):\n    start_response('200 OK', {headers})\n    return {result}\n"
+        )
+    };
+    let declared = "[('Content-Length', '3')]";
+    for result in ["[b'abcdef']", "[b'ab', b'cdef', b'gh']", "iter([b'abcd', b'e'])"] {
+        let (response, log) = respond(&body(declared, result));
+        assert_eq!(response.text(), "abc", "{result}");
+        assert_eq!(log.matches("more body than the Content-Length").count(), 2, "once a request: {log}");
+    }
+    let (response, log) = respond(&body("[('Content-Length', '9')]", "[b'abc']"));
+    assert_eq!((response.text(), response.header("Content-Length")), ("abc", Some("9")));
+    assert!(log.contains("declared a Content-Length of 9 and produced 3 bytes"), "{log}");
+    let (response, _) = respond(&body("[]", "[b'abc']"));
+    assert_eq!(response.header("Content-Length"), Some("3"));
+    let (response, _) = respond(&body("[]", "(b'abcd',)"));
+    assert_eq!(response.header("Content-Length"), Some("4"));
+    let (response, _) = respond(&body("[]", "[]"));
+    assert_eq!((response.header("Content-Length"), response.chunks.len()), (Some("0"), 0));
+}
+
+#[test]
+fn head_204_and_304_have_no_body_but_keep_their_headers() {
+    let source = "def application(environ, start_response):\n\
+        \x20   start_response(environ['QUERY_STRING'].replace('+', ' '), [('X-A', 'b')])\n\
+        \x20   return [b'body']\n";
+    let (_worker, mut connection) = Start::application(source).connected();
+    for status in ["204+No+Content", "304+Not+Modified"] {
+        let response = connection.get(&format!("/?{status}"));
+        assert_eq!((response.headers, response.body.len()), (vec!["X-A: b".to_owned()], 0), "{status}");
+    }
+    connection.send(&RequestBuilder::new("HEAD", "/?200+OK").encode());
+    let response = connection.response();
+    assert_eq!(response.names(), ["REQ_RECEIVED", "RESP_HEADER", "RESP_END"]);
+    assert_eq!(response.header("Content-Length"), Some("4"));
+}
+
+#[test]
+fn what_an_application_keeps_cannot_touch_a_later_request() {
+    let source = "kept = []\n\
+        def attempt(call, *args):\n\
+        \x20   try:\n\
+        \x20       return repr(call(*args))\n\
+        \x20   except Exception as error:\n\
+        \x20       return f'{type(error).__name__}: {error}'\n\
+        def application(environ, start_response):\n\
+        \x20   results = []\n\
+        \x20   if kept:\n\
+        \x20       start, write, input = kept\n\
+        \x20       results = [attempt(start, '500 Stale', []), attempt(write, b'stale'), attempt(input.read)]\n\
+        \x20   write = start_response('200 OK', [])\n\
+        \x20   kept[:] = [start_response, write, environ['wsgi.input']]\n\
+        \x20   return ['\\n'.join(results).encode()]\n";
+    let (_worker, mut connection) = Start::application(source).connected();
+    assert_eq!(connection.get("/").text(), "");
+    for _ in 0..3 {
+        let response = connection.get("/");
+        assert_eq!(response.status, 200);
+        let lines: Vec<&str> = response.text().lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines.iter().all(|line| line.contains("of a request that is over")), "{lines:?}");
+    }
+}
+
+#[test]
+fn large_bodies_go_both_ways_whole_and_in_packets_a_server_takes() {
+    let source = "def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [environ['wsgi.input'].read()]\n";
+    let (_worker, mut connection) = Start::application(source).connected();
+    let pattern: Vec<u8> = (0..=250).cycle().take(100_000).collect();
+    // Around the size that is copied behind its head, and around multiples of a packet.
+    for size in [16_383, 16_384, 16_385, 32_768, 100_000] {
+        let response = connection.post("/", &pattern[..size]);
+        assert!(response.body == pattern[..size], "{size}");
+        assert!(response.chunks.iter().all(|&chunk| 0 < chunk && chunk <= 16_384), "{:?}", response.chunks);
+    }
+}
+
+#[test]
+fn a_reader_that_comes_late_gets_everything_and_other_threads_run_meanwhile() {
+    let source = "import sys, threading, time\n\
+        sending = threading.Event()\n\
+        def watch():\n\
+        \x20   sending.wait()\n\
+        \x20   for _ in range(50): time.sleep(.001)\n\
+        \x20   print('another thread ran', file=sys.stderr)\n\
+        threading.Thread(target=watch, daemon=True).start()\n\
+        class Body:\n\
+        \x20   def __iter__(self):\n\
+        \x20       sending.set()\n\
+        \x20       yield b'x' * 8_000_000\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return Body()\n";
+    let (worker, mut connection) = Start::application(source).connected();
+    connection.send(&RequestBuilder::get("/big").encode());
+    // Nothing is read until then, so the worker is stuck in its write, and must not hold the interpreter there.
+    worker.wait_log("another thread ran");
+    assert_eq!(connection.response().body.len(), 8_000_000);
+}
+
+#[test]
+fn prints_and_text_of_any_kind_end_up_in_the_log() {
+    let source = "import sys\n\
+        def application(environ, start_response):\n\
+        \x20   print('printed \\u00eb \\udc80')\n\
+        \x20   environ['wsgi.errors'].write('errors \\u20ac \\udcff\\n')\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'ok']\n";
+    let (worker, mut connection) = Start::application(source).env("LC_ALL", "C").connected();
+    assert_eq!(connection.get("/").text(), "ok");
+    worker.wait_log("printed ë \\udc80");
+    worker.wait_log("errors € \\udcff");
+}

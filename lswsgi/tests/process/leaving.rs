@@ -1,0 +1,194 @@
+//! How a worker ends: limits, stops, crashes. No accepted request is lost on the way.
+
+use lsapi::{PacketType, RequestBuilder};
+use rustix::process::Signal;
+
+use crate::support::{Connection, Event, Response, Start};
+
+/// Answers at once, waits for a line on standard input's replacement, or dies, as the path says.
+const APPLICATION: &str = "import os, sys, time\n\
+    def application(environ, start_response):\n\
+    \x20   path = environ['PATH_INFO']\n\
+    \x20   if path == '/wait':\n\
+    \x20       print('running')\n\
+    \x20       while not os.path.exists('go'): time.sleep(.005)\n\
+    \x20   if path == '/abort': os.abort()\n\
+    \x20   if path == '/exit': sys.exit(3)\n\
+    \x20   write = start_response('200 OK', [])\n\
+    \x20   if path == '/late-abort':\n\
+    \x20       write(b'part')\n\
+    \x20       os.abort()\n\
+    \x20   return [b'ok']\n";
+
+const LAST: [&str; 5] = ["REQ_RECEIVED", "RESP_HEADER", "RESP_STREAM", "CONN_CLOSE", "RESP_END"];
+
+#[test]
+fn the_request_limit_is_exact_and_the_last_response_says_that_it_is_the_last() {
+    let (mut worker, mut connection) = Start::application(APPLICATION).env("LSAPI_MAX_REQS", "3").connected();
+    for _ in 0..2 {
+        assert!(!connection.get("/").names().contains(&"CONN_CLOSE"));
+    }
+    assert_eq!(connection.get("/").names(), LAST);
+    connection.expect_end();
+    assert_eq!(worker.wait().code(), Some(0));
+    assert!(worker.log().contains("3 requests served"), "{}", worker.log());
+}
+
+#[test]
+fn requests_are_counted_over_all_connections() {
+    let start = Start::application(APPLICATION).env("LSAPI_MAX_REQS", "2");
+    let (mut worker, path) = start.listening();
+    assert_eq!(Connection::to(&path).get("/").text(), "ok");
+    assert_eq!(Connection::to(&path).get("/").names(), LAST);
+    assert_eq!(worker.wait().code(), Some(0));
+}
+
+#[test]
+fn an_idle_worker_announces_its_end_before_it_leaves() {
+    let (mut worker, mut connection) = Start::application(APPLICATION).env("LSAPI_MAX_IDLE", "1").connected();
+    connection.get("/");
+    let mut rest = Response::default();
+    assert_eq!(connection.next(&mut rest), Event::Packet(PacketType::ConnClose));
+    connection.expect_end();
+    assert_eq!(worker.wait().code(), Some(0));
+    assert!(worker.log().contains("no request for 1 s"), "{}", worker.log());
+}
+
+#[test]
+fn a_request_that_crosses_the_announcement_is_served_whole() {
+    let (mut worker, mut connection) = Start::application(APPLICATION).env("LSAPI_MAX_IDLE", "1").connected();
+    connection.get("/");
+    let mut rest = Response::default();
+    assert_eq!(connection.next(&mut rest), Event::Packet(PacketType::ConnClose));
+    let response = connection.get("/");
+    assert_eq!((response.text(), response.packets.last()), ("ok", Some(&PacketType::RespEnd)));
+    connection.expect_end();
+    assert_eq!(worker.wait().code(), Some(0));
+}
+
+#[test]
+fn an_idle_listener_leaves_and_takes_its_socket_along() {
+    let (mut worker, path) = Start::application(APPLICATION).env("LSAPI_MAX_IDLE", "1").listening();
+    assert_eq!(worker.wait().code(), Some(0));
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_stop_ends_an_idle_connection_at_once_and_a_busy_one_after_its_response() {
+    for signal in ["TERM", "USR1", "INT"] {
+        let (mut worker, mut connection) = Start::application(APPLICATION).connected();
+        connection.get("/");
+        worker.signal(signal);
+        let mut rest = Response::default();
+        assert_eq!(connection.next(&mut rest), Event::Packet(PacketType::ConnClose), "{signal}");
+        connection.finish();
+        connection.expect_end();
+        assert_eq!(worker.wait().code(), Some(0), "{signal}");
+        assert!(worker.log().contains("leaving: asked to stop by a signal"), "{}", worker.log());
+
+        let (mut worker, mut connection) = Start::application(APPLICATION).connected();
+        connection.send(&RequestBuilder::get("/wait").encode());
+        worker.wait_log("running");
+        worker.signal(signal);
+        if signal != "INT" {
+            // As the server does it: both, one after the other.
+            worker.signal("USR1");
+        }
+        std::fs::write(worker.dir.path().join("go"), "").unwrap();
+        assert_eq!(connection.response().names(), LAST, "{signal}");
+        connection.expect_end();
+        assert_eq!(worker.wait().code(), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn a_second_interrupt_does_not_wait_for_the_request() {
+    let (mut worker, mut connection) = Start::application(APPLICATION).connected();
+    connection.send(&RequestBuilder::get("/wait").encode());
+    worker.wait_log("running");
+    worker.signal("INT");
+    worker.signal("INT");
+    assert_eq!(worker.wait().code(), Some(130));
+}
+
+#[test]
+fn a_stop_ends_a_waiting_listener_at_once() {
+    let (mut worker, _path) = Start::application(APPLICATION).listening();
+    worker.signal("TERM");
+    assert_eq!(worker.wait().code(), Some(0));
+}
+
+#[test]
+fn a_hangup_does_not_end_anything() {
+    let (worker, mut connection) = Start::application(APPLICATION).connected();
+    connection.get("/");
+    worker.signal("HUP");
+    assert_eq!(connection.get("/").text(), "ok");
+}
+
+#[test]
+fn a_crash_is_answered_and_still_looks_like_a_crash() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let (mut worker, mut connection) = Start::application(APPLICATION).connected();
+    let response = connection.get("/abort");
+    assert_eq!((response.status, response.names()), (500, LAST.to_vec()));
+    connection.expect_end();
+    assert_eq!(worker.wait().signal(), Some(Signal::ABORT.as_raw()));
+}
+
+#[test]
+fn a_crash_after_the_first_bytes_ends_the_response() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let (mut worker, mut connection) = Start::application(APPLICATION).connected();
+    let response = connection.get("/late-abort");
+    assert_eq!((response.status, response.text(), response.names()), (200, "part", LAST.to_vec()));
+    assert_eq!(worker.wait().signal(), Some(Signal::ABORT.as_raw()));
+}
+
+#[test]
+fn an_application_that_exits_gets_a_500_and_the_process_leaves() {
+    let (mut worker, mut connection) = Start::application(APPLICATION).connected();
+    let response = connection.get("/exit");
+    assert_eq!((response.status, response.names()), (500, LAST.to_vec()));
+    connection.expect_end();
+    assert_eq!(worker.wait().code(), Some(0));
+    assert!(worker.log().contains("leaving: the application asked to exit"), "{}", worker.log());
+}
+
+#[test]
+fn exit_handlers_run_and_threads_that_never_end_are_left_behind() {
+    let source = "import atexit, threading\n\
+        atexit.register(lambda: print('exit handler ran'))\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   if environ['PATH_INFO'] == '/stuck':\n\
+        \x20       threading.Thread(target=threading.Event().wait).start()\n\
+        \x20   return [b'ok']\n";
+    let (mut worker, mut connection) = Start::application(source).connected();
+    connection.get("/");
+    drop(connection);
+    assert_eq!(worker.wait().code(), Some(0));
+    assert!(worker.log().contains("exit handler ran"), "{}", worker.log());
+
+    let (mut worker, mut connection) =
+        Start::application(source).arg("--exit-timeout").arg("0.3").connected();
+    connection.get("/stuck");
+    drop(connection);
+    assert_eq!(worker.wait().code(), Some(0));
+    assert!(worker.log().contains("leaving without them"), "{}", worker.log());
+}
+
+#[test]
+fn the_runtimes_own_variables_are_invisible_to_the_application() {
+    let source = "import os\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   names = [name for name in list(os.environ) + list(environ) if 'LSAPI_' in name]\n\
+        \x20   return [f'{names} {os.environ[\"KEPT\"]}'.encode()]\n";
+    let start = Start::application(source)
+        .env("LSAPI_PADDING", "x")
+        .env("PHP_LSAPI_CHILDREN", "1")
+        .env("KEPT", "yes");
+    let (_worker, mut connection) = start.connected();
+    assert_eq!(connection.get("/").text(), "[] yes");
+}

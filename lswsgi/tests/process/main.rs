@@ -1,0 +1,7 @@
+//! Tests of the lswsgi program from outside: started as the server starts it, spoken to in LSAPI.
+
+mod application;
+mod command_line;
+mod leaving;
+mod packets;
+mod support;

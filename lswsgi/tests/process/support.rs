@@ -1,0 +1,290 @@
+//! Starting lswsgi on a small application and talking LSAPI to it, blocking and with a deadline on every read.
+//!
+//! Uses nothing of the workspace but the codec, and no harness: these tests must not share mistakes with one.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use lsapi::{AppPacket, DecodeError, PacketType, RequestBuilder};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tempfile::TempDir;
+
+/// Longest any single event may take on a busy machine. Nothing waits this long unless something is wrong.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running lswsgi. Killed and reaped when dropped.
+pub(crate) struct Worker {
+    child: Child,
+    log: Log,
+    /// Ends when the last process that holds its standard error does.
+    reader: Option<JoinHandle<()>>,
+    pub(crate) dir: TempDir,
+}
+
+/// How to start one.
+pub(crate) struct Start {
+    dir: TempDir,
+    command: Command,
+}
+
+impl Start {
+    /// lswsgi with `source` as its application, without any environment but PATH.
+    pub(crate) fn application(source: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("app.py");
+        std::fs::write(&path, source).expect("the application can be written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lswsgi"));
+        command.env_clear().env("PATH", "/bin:/usr/bin").arg("-m").arg(path);
+        Self { dir, command }
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn arg(mut self, arg: &str) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// Hands it one end of a socketpair, as the server does in Worker mode.
+    pub(crate) fn connected(mut self) -> (Worker, Connection) {
+        let (ours, theirs) = UnixStream::pair().expect("a socketpair");
+        self.command.stdin(OwnedFd::from(theirs));
+        (self.spawn(), Connection::new(ours))
+    }
+
+    /// Lets it listen on a path of its own and waits until it does.
+    pub(crate) fn listening(mut self) -> (Worker, PathBuf) {
+        let path = self.dir.path().join("app.sock");
+        self.command.stdin(Stdio::null()).arg("-a").arg(&path);
+        let worker = self.spawn();
+        worker.wait_log("serving");
+        (worker, path)
+    }
+
+    fn spawn(mut self) -> Worker {
+        let mut child =
+            self.command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("lswsgi starts");
+        let log = Log::default();
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let lines = log.clone();
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                lines.push(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+        Worker { child, log, reader: Some(reader), dir: self.dir }
+    }
+}
+
+impl Worker {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for a line of its standard error that contains `text`.
+    pub(crate) fn wait_log(&self, text: &str) -> String {
+        self.log.wait(text)
+    }
+
+    /// Everything it has said so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lines.0.lock().expect("no thread panics with the lock").join("\n")
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([format!("-{name}"), self.pid().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits for its end, and for everything it said until then.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let pid = Pid::from_child(&self.child);
+        let process = pidfd_open(pid, PidfdFlags::empty()).expect("the child is ours");
+        let patience = PATIENCE.try_into().expect("a small number of seconds");
+        let ended = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&patience));
+        assert_eq!(ended, Ok(1), "lswsgi did not end; it said:\n{}", self.log());
+        let status = self.child.wait().expect("the child is ours");
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the reader does not panic");
+        }
+        status
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[derive(Clone, Default)]
+struct Log {
+    lines: Arc<(Mutex<Vec<String>>, Condvar)>,
+}
+
+impl Log {
+    fn push(&self, line: String) {
+        self.lines.0.lock().expect("no thread panics with the lock").push(line);
+        self.lines.1.notify_all();
+    }
+
+    fn wait(&self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut lines = self.lines.0.lock().expect("no thread panics with the lock");
+        loop {
+            if let Some(line) = lines.iter().find(|line| line.contains(text)) {
+                return line.clone();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "no line with '{text}' in:\n{}", lines.join("\n"));
+            lines = self.lines.1.wait_timeout(lines, left).expect("no thread panics with the lock").0;
+        }
+    }
+}
+
+/// The server's end of a connection.
+pub(crate) struct Connection {
+    stream: UnixStream,
+    received: Vec<u8>,
+}
+
+/// A response, and the packets it came in.
+#[derive(Debug, Default)]
+pub(crate) struct Response {
+    pub(crate) packets: Vec<PacketType>,
+    pub(crate) status: i32,
+    pub(crate) headers: Vec<String>,
+    pub(crate) body: Vec<u8>,
+    /// Size of each RESP_STREAM payload.
+    pub(crate) chunks: Vec<usize>,
+}
+
+impl Response {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("the body is text")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    /// The packet types by name, for comparing with what is expected.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.packets.iter().map(|ty| ty.name()).collect()
+    }
+}
+
+/// What a read brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Packet(PacketType),
+    End,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: UnixStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        Self { stream, received: Vec::new() }
+    }
+
+    pub(crate) fn to(path: &std::path::Path) -> Self {
+        Self::new(UnixStream::connect(path).expect("lswsgi accepts"))
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("lswsgi reads");
+    }
+
+    /// Sends a request and reads its response.
+    pub(crate) fn get(&mut self, target: &str) -> Response {
+        self.send(&RequestBuilder::get(target).encode());
+        self.response()
+    }
+
+    /// Sends a request with a body and reads its response.
+    pub(crate) fn post(&mut self, target: &str, body: &[u8]) -> Response {
+        let mut bytes = RequestBuilder::new("POST", target).body_len(body.len() as u64).encode();
+        bytes.extend(body);
+        self.send(&bytes);
+        self.response()
+    }
+
+    /// Reads packets up to and with RESP_END.
+    pub(crate) fn response(&mut self) -> Response {
+        let mut response = Response::default();
+        while response.packets.last() != Some(&PacketType::RespEnd) {
+            let event = self.next(&mut response);
+            assert_eq!(
+                event,
+                Event::Packet(*response.packets.last().unwrap_or(&PacketType::RespEnd)),
+                "{response:?}"
+            );
+        }
+        response
+    }
+
+    /// Reads one packet into `response`, or the end of the connection.
+    pub(crate) fn next(&mut self, response: &mut Response) -> Event {
+        loop {
+            match AppPacket::decode(&self.received) {
+                Ok((header, packet)) => {
+                    match packet {
+                        AppPacket::RespHeader(head) => {
+                            assert_eq!(head.surplus(), 0, "the head's lines fill it exactly");
+                            response.status = head.status();
+                            let text = |line: lsapi::HeaderLine<'_>| {
+                                String::from_utf8_lossy(line.text()).into_owned()
+                            };
+                            response.headers = head.lines().map(text).collect();
+                        }
+                        AppPacket::RespStream(body) => {
+                            response.body.extend(body);
+                            response.chunks.push(body.len());
+                        }
+                        _ => {}
+                    }
+                    let ty = packet.packet_type();
+                    response.packets.push(ty);
+                    self.received.drain(..header.len);
+                    return Event::Packet(ty);
+                }
+                Err(DecodeError::Incomplete { .. }) => {
+                    let mut buf = [0; 65536];
+                    match self.stream.read(&mut buf) {
+                        Ok(0) => return Event::End,
+                        Ok(count) => self.received.extend(&buf[..count]),
+                        // Closed with our bytes unread: an end as well.
+                        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                            return Event::End;
+                        }
+                        Err(error) => panic!("{error}; so far {response:?}"),
+                    }
+                }
+                Err(invalid) => panic!("lswsgi sent {invalid}"),
+            }
+        }
+    }
+
+    /// Expects the end of the connection and nothing before it.
+    pub(crate) fn expect_end(&mut self) {
+        let mut rest = Response::default();
+        assert_eq!(self.next(&mut rest), Event::End);
+        assert!(self.received.is_empty(), "{:?}", self.received);
+    }
+
+    /// Ends our sending side.
+    pub(crate) fn finish(&self) {
+        self.stream.shutdown(std::net::Shutdown::Write).expect("the connection is open");
+    }
+}
