@@ -168,15 +168,30 @@ unsafe fn prepare_and_exec(prepared: &Prepared<'_>) -> Step {
     Step::Exec
 }
 
+/// Signals there are, the two libc keeps for itself included.
+const SIGNALS: c_int = 64;
+
+/// Bytes of the kernel's signal mask.
+const SIGNAL_MASK_LEN: usize = 8;
+
 /// Every signal to its default, SIGPIPE ignored, nothing blocked.
 ///
 /// # Safety
 /// Gives up all signal handling of the process.
 unsafe fn reset_signals() {
-    // SAFETY: the set is local and initialised by sigemptyset. Numbers that cannot be changed are refused, which is fine.
+    // SAFETY: the zeros are longer than the kernel's sigaction and mean "default, nothing masked"; the set is local and
+    // initialised by sigemptyset. SIGKILL and SIGSTOP are refused, which is fine.
     unsafe {
-        for signal in 1..=libc::SIGRTMAX() {
-            libc::signal(signal, libc::SIG_DFL);
+        let default = [0_u64; 8];
+        for signal in 1..=SIGNALS {
+            // Not through libc: it hides two signals that it uses itself, and those can be inherited as ignored.
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                ptr::null::<u64>(),
+                SIGNAL_MASK_LEN,
+            );
         }
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         let mut none = MaybeUninit::<libc::sigset_t>::uninit();

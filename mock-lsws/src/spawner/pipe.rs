@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::Interest;
 use tokio::net::UnixStream;
@@ -19,6 +20,8 @@ type Frame = (Vec<u8>, Vec<OwnedFd>);
 #[derive(Debug)]
 pub(crate) struct Pipe {
     socket: Arc<UnixStream>,
+    /// Set before the last call of the function, so that who finds it unset and waits is told.
+    ended: Arc<AtomicBool>,
     outgoing: mpsc::UnboundedSender<Frame>,
 }
 
@@ -32,16 +35,20 @@ impl Pipe {
         let socket = Arc::new(UnixStream::from_std(socket)?);
         let (outgoing, frames) = mpsc::unbounded_channel();
         tokio::spawn(write_frames(Arc::clone(&socket), frames));
-        tokio::spawn(read_messages(Arc::clone(&socket), take));
-        Ok(Self { socket, outgoing })
+        let ended = Arc::new(AtomicBool::new(false));
+        tokio::spawn(read_messages(Arc::clone(&socket), Arc::clone(&ended), take));
+        Ok(Self { socket, ended, outgoing })
     }
 
-    /// Queues a request. The descriptors are closed here once they have been sent.
+    /// Queues a request; whoever waits for the answer has to be registered before. The descriptors are closed here once they have been sent.
     ///
     /// # Errors
     /// When the other side is gone.
     pub(crate) fn send(&self, request: &Request, fds: Vec<OwnedFd>) -> io::Result<()> {
         let frame = link::encode(request)?;
+        if self.ended.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         self.outgoing.send((frame, fds)).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
@@ -69,10 +76,15 @@ async fn write_frames(socket: Arc<UnixStream>, mut frames: mpsc::UnboundedReceiv
     }
 }
 
-async fn read_messages(socket: Arc<UnixStream>, mut take: impl FnMut(Option<Message>)) {
+async fn read_messages(
+    socket: Arc<UnixStream>,
+    ended: Arc<AtomicBool>,
+    mut take: impl FnMut(Option<Message>),
+) {
     while let Ok(message) = read_message(&socket).await {
         take(Some(message));
     }
+    ended.store(true, Ordering::SeqCst);
     take(None);
 }
 

@@ -1,0 +1,12 @@
+//! The command line of `mock-lsws`: what is typed ([`args`]), what it means ([`plan`]), doing it ([`run`](mod@run)), and
+//! printing what came of it ([`output`]).
+
+mod args;
+mod error;
+mod output;
+mod plan;
+mod program;
+mod run;
+
+pub(crate) use args::{Cli, Command};
+pub(crate) use run::run;

@@ -1,0 +1,56 @@
+//! Printing: packets and remarks to standard error, the response to standard output.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use mock_lsws::{Detail, Direction, Entry, Response};
+
+const SENT: Style = AnsiColor::Cyan.on_default();
+const RECEIVED: Style = AnsiColor::Green.on_default();
+const LOCAL: Style = Style::new().dimmed();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Prints an entry of the transcript. Colours only reach a terminal.
+pub(super) fn entry(entry: &Entry, detail: Detail) {
+    let style = match entry.event.direction() {
+        Direction::Sent => SENT,
+        Direction::Received => RECEIVED,
+        Direction::Local => LOCAL,
+    };
+    stderr(format_args!("{style}{}{style:#}", entry.show(detail)));
+}
+
+pub(super) fn error(message: impl Display) {
+    stderr(format_args!("mock-lsws: {ERROR}error:{ERROR:#} {message}"));
+}
+
+pub(super) fn warning(message: impl Display) {
+    stderr(format_args!("mock-lsws: {WARNING}warning:{WARNING:#} {message}"));
+}
+
+fn stderr(line: impl Display) {
+    // There is nobody left to tell if this fails.
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// Prints a response as curl does: the head only if asked for, the body byte for byte.
+pub(super) fn response(response: &Response, include: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if include && response.status.is_some() {
+        write!(out, "HTTP/1.1 {}\r\n", response.http_status())?;
+        for header in &response.headers {
+            out.write_all(&header.line)?;
+            out.write_all(b"\r\n")?;
+        }
+        out.write_all(b"\r\n")?;
+    }
+    out.write_all(&response.body)?;
+    out.flush()
+}
+
+/// Prints what the application wrote for the server's log.
+pub(super) fn application_log(text: &[u8]) {
+    let _ = io::stderr().lock().write_all(text);
+}

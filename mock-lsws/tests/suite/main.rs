@@ -1,0 +1,12 @@
+//! The mock server, driven through its public edge: as a library and as a program.
+
+#![forbid(unsafe_code)]
+
+mod connection;
+mod requests;
+mod responses;
+mod run;
+mod spawner;
+mod spawning;
+mod support;
+mod transcript;
