@@ -3,7 +3,7 @@
 
 use lsapi::{
     AppPacket, ByteOrder, DecodeError, HeaderLine, Invalid, PacketType, RESP_END, RawHeader,
-    RawResponseHeader, Reason, ResponseHeader, put_stderr,
+    RawResponseHeader, Reason, ResponseHead, ResponseHeader, put_stderr, put_stream, stream_header,
 };
 
 fn head_of(bytes: &[u8]) -> ResponseHeader<'_> {
@@ -133,4 +133,28 @@ fn log_text_is_never_mistaken_for_a_pid_notice() {
         }
         assert_eq!(logged, text);
     }
+    // Other text is not cut up for it.
+    for text in [&b"8 bytes!"[..], b"\0PID12345"] {
+        let mut bytes = Vec::new();
+        put_stderr(text, &mut bytes);
+        assert_eq!(AppPacket::decode(&bytes).unwrap().1, AppPacket::Stderr(text));
+    }
+}
+
+#[test]
+fn a_stream_header_and_its_payload_are_what_put_stream_writes() {
+    let mut bytes = Vec::new();
+    put_stream(b"hello", &mut bytes);
+    assert_eq!(bytes, [&stream_header(5)[..], b"hello"].concat());
+}
+
+#[test]
+fn a_head_knows_how_many_lines_it_has() {
+    let mut head = ResponseHead::default();
+    assert_eq!((head.len(), head.is_empty()), (0, true));
+    head.push(b"A", b"").unwrap();
+    head.push(b"A", b"").unwrap();
+    assert_eq!((head.len(), head.is_empty()), (2, false));
+    head.clear();
+    assert_eq!((head.len(), head.is_empty()), (0, true));
 }

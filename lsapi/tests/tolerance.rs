@@ -68,6 +68,15 @@ fn a_request_with_nothing_in_it_is_a_request() {
 }
 
 #[test]
+fn the_builder_lays_the_block_out_as_a_server_does() {
+    let block = |request: RequestBuilder| request.build().block;
+    let with_line = RequestBuilder::get("/").header("Host", "h").header("X-Own", "");
+    assert_eq!(block(with_line), b"\0\0\0\0GET / HTTP/1.1\r\nHost: h\r\nX-Own: \r\n\r\n");
+    assert_eq!(block(RequestBuilder::bare().header("Host", "h")), b"\0\0\0\0Host: h\r\n\r\n");
+    assert_eq!(block(RequestBuilder::bare()), b"");
+}
+
+#[test]
 fn both_byte_orders_carry_the_same_request() {
     let build = |order| {
         RequestBuilder::new("POST", "/path?query")
