@@ -15,6 +15,9 @@ use crate::app::{AppCommand, CommandError};
 use crate::launch::{LaunchError, launch};
 
 /// A running application. Dropping it kills its whole session and reaps it.
+///
+/// Until then it stays in the process table, as a zombie once it has ended: as long as its id cannot be given to another
+/// process, no other session can be meant.
 #[derive(Debug)]
 pub struct AppProcess {
     pid: Pid,
@@ -55,7 +58,7 @@ impl AppProcess {
         self.pid.as_raw_nonzero().get()
     }
 
-    /// Waits until the process has ended, and reaps it. Can be asked again. Nothing is lost if the wait is given up.
+    /// Waits until the process has ended. Can be asked again. Nothing is lost if the wait is given up.
     ///
     /// # Errors
     /// When the system cannot tell, which would mean that somebody else reaped the process.
@@ -74,7 +77,7 @@ impl AppProcess {
     /// As for [`AppProcess::wait`].
     pub fn try_wait(&mut self) -> io::Result<Option<Exit>> {
         if self.exit.is_none() {
-            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
             self.exit = waitid(&WaitId::PidFd(self.pidfd.as_fd()), options)?;
         }
         Ok(self.exit)
@@ -85,18 +88,17 @@ impl AppProcess {
     /// # Errors
     /// When it has ended, or belongs to another user.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        Ok(rustix::process::pidfd_send_signal(&self.pidfd, signal)?)
+        match self.exit {
+            None => Ok(rustix::process::pidfd_send_signal(&self.pidfd, signal)?),
+            Some(_) => Err(Errno::SRCH.into()),
+        }
     }
 }
 
 impl Drop for AppProcess {
     fn drop(&mut self) {
-        // Until it is reaped the id stays ours, so no other session can be meant. After that, members of its group that
-        // outlived it keep the id in use.
         kill_session(self.pid);
-        if self.exit.is_none() {
-            let _ = waitid(&WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
-        }
+        let _ = waitid(&WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
     }
 }
 

@@ -71,7 +71,7 @@ pub use packet::Packet;
 pub use process_table::{ProcessInfo, descendants};
 pub use request::{Addresses, HttpRequest, Mapping};
 pub use response::{Ack, ConnClose, End, Header, MAX_BODY, Response};
-/// The signal type of the functions that send one.
+/// The types of signals and resource limits.
 pub use rustix::process::{Resource, Signal};
 pub use spawner::{SpawnedApp, Spawner, SpawnerError};
 pub use transcript::{Bytes, Detail, Direction, Entry, EntryRecord, Event, SentKind, ShowEntry, Transcript};

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -163,8 +164,7 @@ fn header(text: &str) -> Result<(&str, Option<&str>), RunError> {
 fn read_body(data: &OsStr) -> Result<Vec<u8>, RunError> {
     let bytes = data.as_encoded_bytes();
     let Some(name) = bytes.strip_prefix(b"@") else { return Ok(bytes.to_vec()) };
-    // What follows an ASCII byte in an OsStr is one too; going through text is only needed to say so safely.
-    let path = PathBuf::from(std::ffi::OsString::from(String::from_utf8_lossy(name).into_owned()));
+    let path = PathBuf::from(OsStr::from_bytes(name));
     let read = if name == b"-" {
         let mut body = Vec::new();
         std::io::stdin().read_to_end(&mut body).map(|_| body)

@@ -5,8 +5,10 @@
 //! server does; whether they make a response is for [`Response`](crate::Response) to say.
 
 mod client;
+mod error;
 mod pace;
 mod socket;
 
-pub use client::{ConnectError, Connection, Incoming, SendError, within};
+pub use client::{Connection, Incoming, within};
+pub use error::{ConnectError, SendError};
 pub use pace::{DEFAULT_PAUSE, Pace};

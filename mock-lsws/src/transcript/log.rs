@@ -81,9 +81,10 @@ impl Transcript {
     }
 
     pub(crate) fn add(&self, connection: u32, mut event: Event) {
-        let at = self.elapsed();
         let entry = {
             let mut state = self.state();
+            // With the lock held, so that entries are in the order of their times.
+            let at = self.elapsed();
             if let Some(bytes) = event.bytes_mut() {
                 if state.kept >= KEEP && bytes.kept.len() > KEEP_AFTER {
                     bytes.omitted += bytes.kept.len() - KEEP_AFTER;

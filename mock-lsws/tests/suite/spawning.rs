@@ -253,7 +253,7 @@ fn the_end_of_a_process_is_told_again_and_again() {
         assert_eq!(app.wait().await.unwrap(), Exit::Code(9));
         assert_eq!(app.wait().await.unwrap(), Exit::Code(9));
         assert_eq!(app.try_wait().unwrap(), Some(Exit::Code(9)));
-        assert!(app.signal(Signal::TERM).is_err(), "it has been reaped");
+        assert!(app.signal(Signal::TERM).is_err(), "it has ended");
     });
 }
 
