@@ -158,3 +158,10 @@ fn a_head_knows_how_many_lines_it_has() {
     head.clear();
     assert_eq!((head.len(), head.is_empty()), (0, true));
 }
+
+#[test]
+fn a_head_that_cannot_be_sent_says_by_how_much() {
+    let mut head = ResponseHead::default();
+    let error = head.push(b"X", &[b'v'; 16_000]).unwrap_err();
+    assert_eq!(error.to_string(), "a response header line of 16003 bytes, the limit is 16000");
+}
