@@ -66,14 +66,10 @@ impl Error {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::NoScenarios
-            | Self::Unreadable { .. }
-            | Self::NoSubject { .. }
-            | Self::Report(_)
-            | Self::Harness { .. } => exit_code::USAGE,
+            Self::NoScenarios | Self::Unreadable { .. } | Self::NoSubject { .. } => exit_code::USAGE,
             Self::BadScenarios(_) | Self::BadSubject(_) => exit_code::BAD_SCENARIO,
             Self::NothingSelected { .. } => exit_code::NOTHING_SELECTED,
-            Self::Subject(_) => exit_code::SUBJECT_NOT_STARTED,
+            Self::Subject(_) | Self::Report(_) | Self::Harness { .. } => exit_code::SUBJECT_NOT_STARTED,
             Self::Interrupted => exit_code::INTERRUPTED,
         }
     }

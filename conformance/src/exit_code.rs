@@ -10,7 +10,7 @@ pub const USAGE: u8 = 2;
 pub const BAD_SCENARIO: u8 = 3;
 /// No case was selected; a run that tests nothing is not a success.
 pub const NOTHING_SELECTED: u8 = 4;
-/// The application under test could not be built or started.
+/// The application under test, or the machinery it takes to run it and report, could not be built or started.
 pub const SUBJECT_NOT_STARTED: u8 = 5;
 /// Interrupted by Ctrl-C or SIGTERM: 128 and the number of SIGINT, as shells have it.
 pub const INTERRUPTED: u8 = 130;

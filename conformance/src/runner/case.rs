@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mock_lsws::scenario::{HandedLimit, Mode, Scenario, Vars};
+use mock_lsws::scenario::{HandedLimit, MAIN, Mode, Scenario, Vars};
 use mock_lsws::{
     AppLog, Connection, DEFAULT_BACKLOG, Detail, Exit, Listener, Resource, SpawnedApp, Spawner, Transcript,
     socketpair,
@@ -71,7 +71,7 @@ pub(super) async fn run(plan: &Plan, scenario: &Scenario) -> CaseResult {
         plan,
         scenario,
         stage,
-        peers: main.into_iter().map(|peer| ("main".to_owned(), peer)).collect(),
+        peers: main.into_iter().map(|peer| (MAIN.to_owned(), peer)).collect(),
         vars: Vars::default(),
         current: 0,
         signalled: false,

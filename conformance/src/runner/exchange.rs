@@ -57,13 +57,8 @@ impl Case<'_> {
         on: &str,
         patterns: &[PacketPattern],
     ) -> Result<(), Vec<Problem>> {
-        let mut vars = self.vars.clone();
-        let root = &self.plan.root;
-        let peer = match self.peers.contains_key(on) {
-            true => self.peers.get_mut(on),
-            false => Some(self.peer(on).await?),
-        };
-        let Some(peer) = peer else { return Ok(()) };
+        let (plan, mut vars) = (self.plan, self.vars.clone());
+        let peer = self.peer(on).await?;
         let mut at = 0;
         // Whether the current pattern has applied already.
         let mut applied = false;
@@ -82,7 +77,7 @@ impl Case<'_> {
             };
             let Some(pattern) = patterns.get(found) else { break };
             if let Some(packet) = packet {
-                let wrong = pattern.check(&packet.decode(), root, &mut vars);
+                let wrong = pattern.check(&packet.decode(), &plan.root, &mut vars);
                 if !wrong.is_empty() {
                     return Err(wrong.into_iter().map(Problem::from).collect());
                 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mock_lsws::scenario::{Action, Expect, Outgoing, Pace, Step};
+use mock_lsws::scenario::{Action, Expect, MAIN, Outgoing, Pace, Step};
 use mock_lsws::{Connection, Incoming, within};
 
 use super::case::Case;
@@ -94,7 +94,7 @@ impl Case<'_> {
 
     /// The connection `name`; `main` is opened at its first use.
     pub(super) async fn peer(&mut self, name: &str) -> Result<&mut Peer, Vec<Problem>> {
-        if !self.peers.contains_key(name) && name == "main" && self.stage.listener.is_some() {
+        if !self.peers.contains_key(name) && name == MAIN && self.stage.listener.is_some() {
             self.connect(name).await?;
         }
         self.peers.get_mut(name).ok_or_else(|| vec![not_open(name)])

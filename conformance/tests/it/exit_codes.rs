@@ -19,6 +19,15 @@ fn zero_when_everything_passed() {
 }
 
 #[test]
+fn verbose_shows_the_transcript_of_a_case_that_passed() {
+    let run = run_lswsgi(&["-v", "wire/minimal-get"]);
+    let case = run.case("wire/minimal-get");
+    assert!(case.contains("transcript:") && case.contains("RESP_END"), "{case}");
+    let quiet = run_lswsgi(&["wire/minimal-get"]);
+    assert!(!quiet.stdout.contains("transcript:"), "{}", quiet.stdout);
+}
+
+#[test]
 fn zero_when_cases_were_skipped_for_a_reason() {
     let cases =
         folder(&[("a", &scenario("worker", "hello", RIGHT)), ("b", &scenario("worker", "juggler", RIGHT))]);

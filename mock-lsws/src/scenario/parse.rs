@@ -129,6 +129,11 @@ mod tests {
         );
         assert!(step_error("note = 'n'").starts_with("a/b.toml:8:1: this step does nothing"));
         assert!(step_error("pause = '1s'\nclose = 'main'").contains("`close` and `pause`"));
+        assert!(step_error("repeat = 0\npause = '1s'").contains("at least 1"));
+        assert!(step_error("expect_packets = ['RESP_END', 'EOF?']").contains("how long should one wait"));
+        assert!(step_error("signal = { name = 'TREM' }").contains("there is no signal `TREM`"));
+        assert!(step_error("expect_exit = { code = 0, signal = 'KILL' }").contains("not both"));
+        assert!(step_error("gap = '1ms'\nrequest = {}").contains("it needs `split` or `drip`"));
         assert!(error("title = 't'").contains("missing field `class`"));
         assert!(
             error(&format!("{}[[step]]\npause = '1s'\n", HEAD.replace("'W01'", "")))

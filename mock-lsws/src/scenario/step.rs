@@ -14,8 +14,8 @@ use super::request_spec::RequestSpec;
 use super::template::Template;
 use super::time::Time;
 
-/// The connection steps use when they name none.
-pub(crate) const MAIN: &str = "main";
+/// The connection steps use when they name none; in worker mode the only one.
+pub const MAIN: &str = "main";
 
 /// A step with its place in the file.
 #[derive(Clone, Debug)]
@@ -217,6 +217,11 @@ impl StepTable {
         let Some((name, action)) = actions.pop() else {
             return Err("this step does nothing: give it an action such as `request` or `expect_eof`".into());
         };
+        if self.repeat == Some(0) {
+            return Err(
+                "`repeat` is how often the step is done, at least 1: to leave it out, take it out".into()
+            );
+        }
         if names.len() > 1 {
             return Err(format!(
                 "a step does one thing, this one has {}: write them as steps of their own",
