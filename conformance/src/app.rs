@@ -68,13 +68,13 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
         cases: cases.into_iter().map(Arc::new).collect(),
         jobs: args.jobs.map_or_else(default_jobs, NonZeroUsize::get),
         rerun: rerun(args),
-        all_transcripts: args.verbose,
+        all_transcripts: args.verbose > 0,
         spawner: std::env::current_exe().map_err(harness("this program cannot find itself"))?,
     };
     let (sender, receiver) = mpsc::unbounded_channel();
-    let verbose = args.verbose;
+    let verbosity = args.verbose;
     // The report has a thread of its own: a slow terminal must not be taken for a slow application.
-    let reporter = thread::spawn(move || report(receiver, verbose));
+    let reporter = thread::spawn(move || report(receiver, verbosity));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -87,13 +87,20 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
 }
 
 /// Renders events until there are no more, and returns the counts.
-fn report(mut events: mpsc::UnboundedReceiver<Event>, verbose: bool) -> io::Result<Summary> {
-    let mut text = TextReport::new(anstream::stdout(), verbose);
+fn report(mut events: mpsc::UnboundedReceiver<Event>, verbosity: u8) -> io::Result<Summary> {
+    let mut text = TextReport::new(anstream::stdout(), verbosity);
     let mut progress = Progress::on_terminal();
     let mut summary = Summary::default();
+    let mut has_reader = true;
     while let Some(event) = events.blocking_recv() {
         progress.clear();
-        text.event(&event)?;
+        if has_reader {
+            match text.event(&event) {
+                // Whoever reads has seen enough; the exit code still has to tell the verdict.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => has_reader = false,
+                written => written?,
+            }
+        }
         progress.update(&event);
         if let Event::RunFinished(counts) = event {
             summary = counts;

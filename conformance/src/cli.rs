@@ -63,9 +63,9 @@ pub struct RunArgs {
     /// How many cases run at the same time [default: four per processor]
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// Show the packet transcript of every case, not only of those that failed
-    #[arg(long, short)]
-    pub verbose: bool,
+    /// Show the packet transcript of every case, not only of those that failed; twice: with all bytes in hex
+    #[arg(long, short, action = clap::ArgAction::Count)]
+    pub verbose: u8,
 }
 
 /// What to damage, and the command of the application.

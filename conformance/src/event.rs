@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mock_lsws::scenario::{Class, Mismatch, Scenario};
+use mock_lsws::{Entry, EntryRecord};
 use serde::{Serialize, Serializer};
 
 /// Something that happened.
@@ -48,14 +49,15 @@ pub struct CaseResult {
     pub duration: Duration,
     /// What became of it.
     pub verdict: Verdict,
-    /// Everything sent and received, a line each.
-    pub transcript: Vec<String>,
+    /// Everything sent and received; empty where nobody asked for it.
+    #[serde(serialize_with = "records")]
+    pub transcript: Vec<Entry>,
 }
 
 impl CaseResult {
     /// The result of `case`.
     #[must_use]
-    pub fn new(case: &Scenario, duration: Duration, verdict: Verdict, transcript: Vec<String>) -> Self {
+    pub fn new(case: &Scenario, duration: Duration, verdict: Verdict, transcript: Vec<Entry>) -> Self {
         Self {
             id: case.id.clone(),
             title: case.title.clone(),
@@ -145,6 +147,34 @@ impl Summary {
     }
 }
 
+fn records<S: Serializer>(entries: &[Entry], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(entries.iter().map(EntryRecord::from))
+}
+
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use mock_lsws::Transcript;
+
+    use super::*;
+
+    #[test]
+    fn events_are_plain_data_for_other_programs() {
+        let transcript = Transcript::new();
+        transcript.note("a process started");
+        let text = "title='t'\nclass='must'\nspec=['s']\nwhy='w'\n[start]\nmode='worker'\nrole='r'\n[[step]]\npause='1s'";
+        let case = mock_lsws::scenario::parse_text("a/b", std::path::Path::new("b.toml"), text).unwrap();
+        let result =
+            CaseResult::new(&case, Duration::from_millis(1500), Verdict::Passed, transcript.entries());
+        let json = serde_json::to_value(Event::CaseFinished(Box::new(result))).unwrap();
+        assert_eq!(json["event"], "case_finished");
+        assert_eq!(json["id"], "a/b");
+        assert_eq!(json["class"], "must");
+        assert_eq!(json["seconds"], 1.5);
+        assert_eq!(json["verdict"]["outcome"], "passed");
+        assert_eq!(json["transcript"][0]["summary"], "a process started");
+    }
 }

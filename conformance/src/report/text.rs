@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use mock_lsws::{Detail, Entry};
 
 use crate::event::{CaseResult, Event, Failure, Summary, Verdict};
 
@@ -11,7 +12,7 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 
-/// Lines of a transcript shown at its beginning and its end; what is between is counted.
+/// Entries of a transcript shown at its beginning and its end; what is between is counted.
 const TRANSCRIPT_ENDS: usize = 40;
 
 /// Writes the report while the run goes on. Colours are always written: the stream given takes them out where they do not
@@ -19,14 +20,16 @@ const TRANSCRIPT_ENDS: usize = 40;
 #[derive(Debug)]
 pub struct TextReport<W> {
     out: W,
+    detail: Detail,
     verbose: bool,
     failed: Vec<String>,
 }
 
 impl<W: Write> TextReport<W> {
-    /// A report to `out`; `verbose` adds the transcripts of cases that passed.
-    pub const fn new(out: W, verbose: bool) -> Self {
-        Self { out, verbose, failed: Vec::new() }
+    /// A report to `out`. With verbosity 1 cases that passed show their transcripts too, with 2 all show their bytes.
+    pub const fn new(out: W, verbosity: u8) -> Self {
+        let detail = if verbosity > 1 { Detail::Hex } else { Detail::Decoded };
+        Self { out, detail, verbose: verbosity > 0, failed: Vec::new() }
     }
 
     /// Writes what `event` adds to the report.
@@ -93,15 +96,17 @@ impl<W: Write> TextReport<W> {
         writeln!(out, "     again: {}", failure.rerun)
     }
 
-    fn transcript(&mut self, lines: &[String]) -> io::Result<()> {
-        if lines.is_empty() {
+    fn transcript(&mut self, entries: &[Entry]) -> io::Result<()> {
+        if entries.is_empty() {
             return writeln!(self.out, "     nothing was sent or received");
         }
         writeln!(self.out, "     transcript:")?;
-        let left_out = lines.len().saturating_sub(2 * TRANSCRIPT_ENDS);
-        for (index, line) in lines.iter().enumerate() {
+        let left_out = entries.len().saturating_sub(2 * TRANSCRIPT_ENDS);
+        for (index, entry) in entries.iter().enumerate() {
             if index < TRANSCRIPT_ENDS || index >= TRANSCRIPT_ENDS + left_out {
-                writeln!(self.out, "       {line}")?;
+                for line in entry.show(self.detail).to_string().lines() {
+                    writeln!(self.out, "       {line}")?;
+                }
             } else if index == TRANSCRIPT_ENDS {
                 writeln!(self.out, "       ... {left_out} more ...")?;
             }
@@ -137,6 +142,12 @@ mod tests {
     use super::*;
     use crate::event::Problem;
 
+    fn notes(count: usize) -> Vec<Entry> {
+        let transcript = mock_lsws::Transcript::new();
+        (0..count).for_each(|number| transcript.note(format!("note {number}.")));
+        transcript.entries()
+    }
+
     fn result(id: &str, verdict: Verdict) -> Event {
         Event::CaseFinished(Box::new(CaseResult {
             id: id.into(),
@@ -146,13 +157,13 @@ mod tests {
             why: "Everything depends on it.".into(),
             duration: Duration::from_millis(1234),
             verdict,
-            transcript: (0..100).map(|n| format!("line {n}")).collect(),
+            transcript: notes(100),
         }))
     }
 
     fn rendered(events: &[Event]) -> String {
         let mut bytes = Vec::new();
-        let mut report = TextReport::new(anstream::StripStream::new(&mut bytes), false);
+        let mut report = TextReport::new(anstream::StripStream::new(&mut bytes), 0);
         for event in events {
             report.event(event).unwrap();
         }
@@ -199,8 +210,13 @@ FAIL wire/x (1.23 s)
 ";
         assert!(text.starts_with(expected), "{text}");
         let (shown, rest) = text.split_at(expected.len());
-        assert!(!shown.contains("line 0"));
-        assert!(rest.contains("       line 39\n       ... 20 more ...\n       line 60\n"), "{rest}");
+        assert!(!shown.contains("note 0."));
+        let (first, last) = rest.split_once("       ... 20 more ...\n").unwrap();
+        assert_eq!((first.lines().count(), last.matches("note ").count()), (40, 40));
+        assert!(
+            first.trim_end().ends_with("note 39.") && last.lines().next().unwrap().ends_with("note 60."),
+            "{rest}"
+        );
         assert!(rest.ends_with(
             "       oops\n     again: conformance run wire/x\nfailed:\n  wire/x\n1 passed, 1 failed, 1 skipped (2.5 s)\n"
         ));

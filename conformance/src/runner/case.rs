@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mock_lsws::scenario::{HandedLimit, MAIN, Mode, Scenario, Vars};
 use mock_lsws::{
-    AppLog, Connection, DEFAULT_BACKLOG, Detail, Exit, Listener, Resource, SpawnedApp, Spawner, Transcript,
+    AppLog, Connection, DEFAULT_BACKLOG, Exit, Listener, Resource, SpawnedApp, Spawner, Transcript,
     socketpair,
 };
 use tempfile::TempDir;
@@ -104,7 +104,7 @@ pub(super) async fn run(plan: &Plan, scenario: &Scenario) -> CaseResult {
         Verdict::Failed(failure(plan, scenario, current, problems, stderr))
     };
     let wanted = plan.all_transcripts || matches!(verdict, Verdict::Failed(_));
-    result(verdict, if wanted { lines(&transcript) } else { Vec::new() })
+    result(verdict, if wanted { transcript.entries() } else { Vec::new() })
 }
 
 impl Case<'_> {
@@ -221,8 +221,4 @@ pub(super) fn tail(log: &Path) -> Vec<String> {
     let text = process::read_log(log);
     let lines: Vec<&str> = text.lines().collect();
     lines.iter().skip(lines.len().saturating_sub(STDERR_LINES)).map(ToString::to_string).collect()
-}
-
-fn lines(transcript: &Transcript) -> Vec<String> {
-    transcript.render(Detail::Decoded).lines().map(str::to_owned).collect()
 }

@@ -49,6 +49,17 @@ fn one_when_a_case_failed() {
 }
 
 #[test]
+fn a_reader_that_leaves_early_does_not_change_the_verdict() {
+    let mut run = support::program()
+        .args(["run", "wire/minimal-get", "--binary", support::lswsgi().to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(run.stdout.take());
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn two_when_the_command_line_is_wrong() {
     for args in [&["run", "--no-such-option"][..], &["walk"], &[], &["run", "--jobs", "0"]] {
         let run = run(args);

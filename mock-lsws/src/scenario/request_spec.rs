@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use lsapi::{ByteOrder, RawEnv, RequestBuilder};
+use lsapi::{ByteOrder, RawEnv};
 use serde::Deserialize;
+
+use crate::HttpRequest;
 
 use super::bytes_spec::{BytesError, BytesSpec};
 use super::pairs::Pairs;
@@ -88,10 +90,15 @@ impl RequestSpec {
         };
         let method = rendered(&self.method, "GET")?;
         let path = rendered(&self.path, "/")?;
-        let mut builder = RequestBuilder::new(&method, &path);
-        for (name, value) in USUAL_ENV {
-            builder = builder.env(name, value);
+        // What every request of a server carries, in its order, comes from the mock server.
+        let mut request = HttpRequest::new(method, path);
+        if !self.has_header("Host") {
+            request = request.header("Host", "example.com");
         }
+        for (name, value) in &self.headers.0 {
+            request = request.header(name, value.make(root, vars)?);
+        }
+        let mut builder = request.builder();
         for (name, value) in base_env {
             builder = builder.env(name, value);
         }
@@ -101,21 +108,13 @@ impl RequestSpec {
         for (name, value) in &self.special_env.0 {
             builder = builder.special_env(name, value.make(root, vars)?);
         }
-        if !self.headers.0.iter().any(|(name, _)| name.eq_ignore_ascii_case("Host")) {
-            builder = builder.header("Host", "example.com");
-        }
-        for (name, value) in &self.headers.0 {
-            builder = builder.header(name, value.make(root, vars)?);
-        }
         let body = match &self.body {
             Some(body) => body.make(root, vars)?,
             None => Vec::new(),
         };
         let announced = self.body.as_ref().map(|_| body.len() as u64).or(self.body_length);
         if let Some(len) = announced {
-            let has_length =
-                self.headers.0.iter().any(|(name, _)| name.eq_ignore_ascii_case("Content-Length"));
-            builder = if has_length {
+            builder = if self.has_header("Content-Length") {
                 builder.raw_body_len(i32::try_from(len).unwrap_or(-2))
             } else {
                 builder.body_len(len)
@@ -138,6 +137,10 @@ impl RequestSpec {
         Ok((raw.encode(), body))
     }
 
+    fn has_header(&self, name: &str) -> bool {
+        self.headers.0.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
     fn leaves_out(&self, entry: &RawEnv) -> bool {
         self.without_env.iter().any(|name| entry.key.strip_suffix(b"\0") == Some(name.as_bytes()))
     }
@@ -146,12 +149,60 @@ impl RequestSpec {
 /// The variables whose values the packet's four string offsets point at, in that order.
 const OFFSET_NAMES: [&str; 4] = ["SCRIPT_FILENAME", "SCRIPT_NAME", "QUERY_STRING", "REQUEST_METHOD"];
 
-/// What a server adds to the request's own variables.
-const USUAL_ENV: [(&str, &str); 6] = [
-    ("REMOTE_ADDR", "192.0.2.10"),
-    ("REMOTE_PORT", "49152"),
-    ("SERVER_ADDR", "192.0.2.1"),
-    ("SERVER_NAME", "example.com"),
-    ("SERVER_PORT", "80"),
-    ("SERVER_SOFTWARE", "LiteSpeed/1.9.1 Open"),
-];
+#[cfg(test)]
+mod tests {
+    use lsapi::{BeginRequest, BodyLength, limits::MAX_REQUEST_PACKET};
+
+    use super::*;
+
+    fn made(text: &str) -> (Vec<u8>, Vec<u8>) {
+        let spec: RequestSpec = toml::from_str(text).unwrap();
+        spec.validate().unwrap();
+        spec.make(&[], Path::new("."), &Vars::default()).unwrap()
+    }
+
+    #[test]
+    fn a_request_without_anything_is_a_right_one() {
+        let (packet, body) = made("");
+        let request = BeginRequest::decode(&packet, MAX_REQUEST_PACKET).unwrap();
+        assert_eq!(request.request_method(), Some(&b"GET"[..]));
+        assert_eq!(request.env().get(b"PATH_INFO"), Some(&b"/"[..]));
+        assert_eq!((request.body_length(), body), (BodyLength::Known(0), Vec::new()));
+    }
+
+    #[test]
+    fn a_body_is_announced_where_it_belongs() {
+        let (packet, body) = made("body = 'hello'");
+        let request = BeginRequest::decode(&packet, MAX_REQUEST_PACKET).unwrap();
+        assert_eq!((request.body_length(), body.as_slice()), (BodyLength::Known(5), &b"hello"[..]));
+        let (packet, body) = made("body_length = 7");
+        let request = BeginRequest::decode(&packet, MAX_REQUEST_PACKET).unwrap();
+        assert_eq!((request.body_length(), body.len()), (BodyLength::Known(7), 0));
+    }
+
+    #[test]
+    fn fields_can_be_broken_one_by_one() {
+        let right = made("").0;
+        for (text, at) in [
+            ("raw = { magic = 'XS' }", 0),
+            ("raw = { type = 9 }", 2),
+            ("raw = { flag = 254 }", 3),
+            ("raw = { packet_len = 44 }", 4),
+            ("raw = { packet_len_off_by = 1 }", 4),
+            ("raw = { http_header_len = -1 }", 8),
+            ("raw = { req_body_len = -2 }", 12),
+            ("raw = { script_file_off = -1 }", 16),
+            ("raw = { script_name_off = -1 }", 20),
+            ("raw = { query_string_off = -1 }", 24),
+            ("raw = { request_method_off = -1 }", 28),
+            ("raw = { cnt_unknown_headers = -1 }", 32),
+            ("raw = { cnt_env = -1 }", 36),
+            ("raw = { cnt_special_env = -1 }", 40),
+            ("raw = { special_env_terminator = { hex = '00000001' } }", 47),
+        ] {
+            let broken = made(text).0;
+            assert_eq!(broken.len(), right.len(), "{text}");
+            assert_eq!(right.iter().zip(&broken).position(|(a, b)| a != b), Some(at), "{text}");
+        }
+    }
+}
