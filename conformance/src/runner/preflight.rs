@@ -13,6 +13,9 @@ use crate::subject::SubjectError;
 /// How long a subject may take to say its first word.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// How long a subject that has closed its connection may take to end.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
 /// Starts the subject as `role` and requires that it reacts to a request, rightly or not: whether it is right is for the
 /// cases to say.
 ///
@@ -50,7 +53,7 @@ pub(super) async fn check(plan: &Plan, role: &str) -> Result<(), Error> {
     let verdict = match first {
         Incoming::Packet(_) | Incoming::Invalid(_) => Ok(()),
         Incoming::Eof { .. } | Incoming::Reset { .. } => {
-            let exit = tokio::time::timeout(Duration::from_secs(1), app.wait()).await;
+            let exit = tokio::time::timeout(END_LIMIT, app.wait()).await;
             Err(not_started(match exit {
                 Ok(Ok(exit)) => format!("it ended with {exit} before it reacted to a first request"),
                 _ => "it closed the connection without reacting to a first request".into(),

@@ -16,6 +16,8 @@ pub struct RawOverrides {
     magic: Option<BytesSpec>,
     r#type: Option<u8>,
     flag: Option<u8>,
+    /// Bits set in the right flag; the first bit, which has a meaning, is left alone.
+    flag_bits: Option<u8>,
     packet_len: Option<i32>,
     /// Added to the right packet length.
     packet_len_off_by: Option<i32>,
@@ -73,6 +75,7 @@ impl RawOverrides {
         }
         set(&mut raw.header.type_byte, self.r#type);
         set(&mut raw.header.flag, self.flag);
+        raw.header.flag |= self.flag_bits.unwrap_or_default() & !1;
         raw.http_header_len = self.http_header_len.or(raw.http_header_len);
         set(&mut raw.req_body_len, self.req_body_len);
         let [script_file, script_name, query_string, request_method] = &mut raw.string_offsets;

@@ -187,6 +187,7 @@ mod tests {
             ("raw = { magic = 'XS' }", 0),
             ("raw = { type = 9 }", 2),
             ("raw = { flag = 254 }", 3),
+            ("raw = { flag_bits = 0xFF }", 3),
             ("raw = { packet_len = 44 }", 4),
             ("raw = { packet_len_off_by = 1 }", 4),
             ("raw = { http_header_len = -1 }", 8),
