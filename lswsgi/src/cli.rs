@@ -23,8 +23,13 @@ pub struct Arguments {
     #[arg(short = 'm', long = "module", value_name = "FILE[:CALLABLE]")]
     pub application: Option<OsString>,
 
-    /// Listen on this address instead of the socket on descriptor 0: /path, HOST:PORT, *:PORT or [V6]:PORT
-    #[arg(short = 'a', long, value_name = "ADDR")]
+    /// The address to listen on instead of the socket on descriptor 0.
+    #[arg(
+        short = 'a',
+        long,
+        value_name = "ADDR",
+        help = "Listen on this address instead of the socket on descriptor 0: /path, HOST:PORT, *:PORT or [V6]:PORT"
+    )]
     pub address: Option<String>,
 
     /// Seconds a request packet may take from its first byte to its last

@@ -1,12 +1,12 @@
 //! A worker: one connection at a time, blocking I/O, no async runtime and no Python.
 //!
-//! * [`gate`]: who may speak while the worker waits, and how a wait is ended from a signal handler;
-//! * [`answer`]: who owns the response of the request under way;
+//! * `gate`: who may speak while the worker waits, and how a wait is ended from a signal handler;
+//! * `answer`: who owns the response of the request under way;
 //! * [`inbound`]: the read buffer, request packets and request bodies;
 //! * [`outbound`]: the response as it is written;
 //! * [`exchange`]: both sides of one connection, shared with the objects the application holds;
-//! * [`discard`]: ending a connection whose last request was not read to its end;
-//! * [`serve`]: the loop over connections and requests.
+//! * `discard`: ending a connection whose last request was not read to its end;
+//! * [`serve`](mod@serve): the loop over connections and requests.
 
 pub(crate) mod answer;
 mod discard;
