@@ -2,12 +2,16 @@
 //!
 //! The handlers themselves only call [`gate`](crate::worker::gate) and [`answer`](crate::worker::answer), whose functions
 //! used here are async-signal-safe: atomics, the clock, and system calls made directly (`rustix` does not touch `errno`).
+//!
+//! An application may fork, and the child inherits handlers and connection alike. It must not speak on that connection, and
+//! whoever signals it means it to end: in any process but the one that installed them, the handlers do what is default.
 
 use std::ffi::{OsString, c_int};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::worker::{answer, gate};
 
@@ -19,6 +23,9 @@ const CRASH_SIGNALS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, li
 
 /// Size of the stack crash handlers run on, in bytes. They may have to answer after the stack proper has overflowed.
 const CRASH_STACK: usize = 64 * 1024;
+
+/// The process the handlers work for.
+static PROCESS: AtomicI32 = AtomicI32::new(0);
 
 /// The signal the kernel sends when the parent dies. A real-time signal near the end of the range is the least likely to
 /// be an application's own.
@@ -32,8 +39,10 @@ pub(crate) fn ask_for_parent_death_signal() -> io::Result<()> {
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, parent_death_signal()) })
 }
 
-/// Installs the handlers that end a wait and those that answer for a crash, and ignores what would only kill.
+/// Installs the handlers that end a wait and those that answer for a crash, and ignores what would only kill. They work for
+/// the calling process, and not for its children.
 pub(crate) fn install_signal_handlers() -> io::Result<()> {
+    PROCESS.store(rustix::process::getpid().as_raw_pid(), Ordering::SeqCst);
     for signal in STOP_SIGNALS {
         set_handler(signal, on_stop as *const () as usize, libc::SA_RESTART)?;
     }
@@ -56,7 +65,7 @@ fn set_handler(signal: c_int, handler: usize, flags: c_int) -> io::Result<()> {
     let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
     action.sa_sigaction = handler;
     action.sa_flags = flags;
-    // SAFETY: `action` is initialised, `handler` is SIG_IGN or a function of the type sa_flags asks for, which is
+    // SAFETY: `action` is initialised, `handler` is SIG_IGN, SIG_DFL or a function of the type sa_flags asks for, which is
     // async-signal-safe, and no old action is wanted.
     check(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) })
 }
@@ -71,7 +80,9 @@ fn install_crash_stack() -> io::Result<()> {
 
 extern "C" fn on_stop(signal: c_int) {
     keep_errno(|| {
-        if gate::request_stop() && signal == libc::SIGINT {
+        if is_forked() {
+            default_action(signal);
+        } else if gate::request_stop() && signal == libc::SIGINT {
             // The second interrupt: whoever is at the keyboard wants out now.
             // SAFETY: _exit is async-signal-safe and does not return.
             unsafe { libc::_exit(128 + libc::SIGINT) };
@@ -79,22 +90,45 @@ extern "C" fn on_stop(signal: c_int) {
     });
 }
 
-extern "C" fn on_parent_death(_signal: c_int) {
+extern "C" fn on_parent_death(signal: c_int) {
     keep_errno(|| {
-        if crate::parent::is_gone() {
+        if is_forked() {
+            default_action(signal);
+        } else if crate::parent::is_gone() {
             gate::request_stop();
         }
     });
 }
 
-extern "C" fn on_nothing(_signal: c_int) {}
+extern "C" fn on_nothing(signal: c_int) {
+    keep_errno(|| {
+        if is_forked() {
+            default_action(signal);
+        }
+    });
+}
 
 /// Answers the request that is under way, then lets the signal do what it does by default, so that the core file and the
 /// wait status tell the truth. SA_RESETHAND has restored the default action already.
 extern "C" fn on_crash(signal: c_int) {
-    answer::for_crash();
+    if !is_forked() {
+        answer::for_crash();
+    }
     // SAFETY: raise is async-signal-safe; with the default action in place and the signal unblocked it does not return.
     unsafe { libc::raise(signal) };
+}
+
+/// Whether this is a child of the process that installed the handlers.
+fn is_forked() -> bool {
+    PROCESS.load(Ordering::SeqCst) != rustix::process::getpid().as_raw_pid()
+}
+
+/// Lets a signal do what it would do without a handler, as soon as the handler has returned. Async-signal-safe.
+fn default_action(signal: c_int) {
+    if set_handler(signal, libc::SIG_DFL, 0).is_ok() {
+        // SAFETY: raise is async-signal-safe; the signal is blocked until the handler returns.
+        unsafe { libc::raise(signal) };
+    }
 }
 
 /// A signal handler must leave `errno` as the interrupted code had it.

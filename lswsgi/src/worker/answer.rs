@@ -3,14 +3,17 @@
 //! An end without RESP_END makes the server send the request again, so whoever is left must be able to answer: normally
 //! the main thread, and for a crash the signal handler. One atomic decides between them. The main thread moves it to
 //! WRITING before every write and to BETWEEN after a whole packet; if it finds the response taken, it parks for ever,
-//! because the process is about to end.
+//! because the process is about to end. A crash of another thread gives the main thread a moment to finish what it is
+//! writing, because half a packet can only be followed by its other half.
 
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
 use lsapi::{CONN_CLOSE, RESP_END, ResponseHead};
 
+use rustix::event::poll;
 use rustix::net::{SendFlags, send};
 
 use crate::sys;
@@ -26,6 +29,12 @@ const WRITING: u8 = 2;
 const BETWEEN: u8 = 3;
 /// Somebody else has taken the response over.
 const TAKEN: u8 = 4;
+
+/// How long a crash handler waits for a write of another thread to end. A peer that takes longer is not reading.
+const WRITE_GRACE: Duration = Duration::from_secs(1);
+
+/// How often it looks.
+const GLANCE: Duration = Duration::from_millis(1);
 
 static OWNER: AtomicU8 = AtomicU8::new(IDLE);
 static SOCKET: AtomicI32 = AtomicI32::new(-1);
@@ -92,19 +101,26 @@ pub(crate) fn end() {
 /// Answers for a process that is about to die: 500 if nothing was written, else the end of the response. Called in a
 /// signal handler.
 pub(crate) fn for_crash() {
-    let end: &[u8] = if OWNER.compare_exchange(NONE, TAKEN, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-        CRASH_RESPONSE.get().map_or(&[], Vec::as_slice)
-    } else if OWNER.compare_exchange(BETWEEN, TAKEN, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-        const END: [u8; 16] = {
-            let mut end = [0; 16];
-            let (close, rest) = end.split_at_mut(8);
-            close.copy_from_slice(&CONN_CLOSE);
-            rest.copy_from_slice(&RESP_END);
-            end
-        };
-        &END
-    } else {
-        return;
+    const END: [u8; 16] = {
+        let mut end = [0; 16];
+        let (close, rest) = end.split_at_mut(8);
+        close.copy_from_slice(&CONN_CLOSE);
+        rest.copy_from_slice(&RESP_END);
+        end
+    };
+    let take = |state| OWNER.compare_exchange(state, TAKEN, Ordering::SeqCst, Ordering::SeqCst);
+    let deadline = Instant::now() + WRITE_GRACE;
+    let end: &[u8] = loop {
+        match take(NONE) {
+            Ok(_) => break CRASH_RESPONSE.get().map_or(&[], Vec::as_slice),
+            Err(BETWEEN) if take(BETWEEN).is_ok() => break &END,
+            Err(BETWEEN) => {}
+            Err(WRITING) if Instant::now() < deadline => {
+                // Sleeps, in the way a signal handler may.
+                let _ = GLANCE.try_into().map(|glance| poll(&mut [], Some(&glance)));
+            }
+            Err(_) => return,
+        }
     };
     let Some(socket) = sys::borrow_socket(SOCKET.load(Ordering::SeqCst)) else { return };
     // A peer whose buffer is full is not reading; there is nothing better to do with the process's last moment.

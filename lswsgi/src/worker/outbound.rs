@@ -160,6 +160,13 @@ impl Outbound {
         self.is_head || matches!(self.status, 204 | 304)
     }
 
+    /// Whether nothing the application still yields can be sent: it has yielded something for a response without a body,
+    /// or more than it declared.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.is_bodyless() || self.surplus_reported
+    }
+
     /// Sets status and headers, replacing what was set before. `fill` adds the lines and returns the length of the body,
     /// if one of them declares it.
     ///
@@ -219,19 +226,14 @@ impl Outbound {
                 return Ok(());
             }
             answer::start_write();
-            send(gil, &socket, &self.out)
+            send(gil, &socket, &self.out, end)
         } else {
             answer::start_write();
-            send_large(gil, &socket, &self.out, body, end.packets())
+            send_large(gil, &socket, &self.out, body, end)
         };
         match sent {
             Ok(()) => {
                 self.phase = if end == End::No { Phase::HeadSent } else { Phase::Ended(end) };
-                if end == End::No {
-                    answer::end_write();
-                } else {
-                    answer::end();
-                }
                 Ok(())
             }
             Err(errno) => {
@@ -271,28 +273,35 @@ impl Outbound {
     }
 }
 
-/// Sends one piece: what goes at once, and the rest without the GIL.
-fn send<D: Detach>(gil: &D, socket: &Socket, bytes: &[u8]) -> Result<(), Errno> {
-    let sent = socket.send_now(bytes)?;
-    if sent == bytes.len() {
-        return Ok(());
+/// Says that the bytes of a write are out. Before the GIL is taken again: a thread that crashes while it holds the GIL waits
+/// for this.
+fn end_write(end: End) {
+    if end == End::No {
+        answer::end_write();
+    } else {
+        answer::end();
     }
-    gil.detach(|| socket.send_all(&bytes[sent..]))
 }
 
-/// Sends a large body from where it is, cut into packets, with `head` before it and `end` behind.
-fn send_large<D: Detach>(
-    gil: &D,
-    socket: &Socket,
-    head: &[u8],
-    body: &[u8],
-    end: &[u8],
-) -> Result<(), Errno> {
+/// Sends one piece: what goes at once, and the rest without the GIL.
+fn send<D: Detach>(gil: &D, socket: &Socket, bytes: &[u8], end: End) -> Result<(), Errno> {
+    let sent = socket.send_now(bytes)?;
+    if sent == bytes.len() {
+        end_write(end);
+        return Ok(());
+    }
+    gil.detach(|| socket.send_all(&bytes[sent..]).inspect(|()| end_write(end)))
+}
+
+/// Sends a large body from where it is, cut into packets, with `head` before it and the packets of `end` behind: what goes
+/// at once, and the rest without the GIL.
+fn send_large<D: Detach>(gil: &D, socket: &Socket, head: &[u8], body: &[u8], end: End) -> Result<(), Errno> {
     let full = stream_header(MAX_STREAM_PAYLOAD);
     let last = stream_header(body.len() % MAX_STREAM_PAYLOAD);
     let mut chunks = body.chunks(MAX_STREAM_PAYLOAD).peekable();
     let mut head = Some(head);
-    while chunks.peek().is_some() {
+    let mut next_call = || {
+        chunks.peek()?;
         let mut pieces = [IoSlice::new(&[]); 2 * PACKETS_PER_CALL + 2];
         let mut count = 0;
         let mut add = |piece| {
@@ -305,36 +314,40 @@ fn send_large<D: Detach>(
             add(chunk);
         }
         if chunks.peek().is_none() {
-            add(end);
+            add(end.packets());
         }
-        send_pieces(gil, socket, &mut pieces[..count])?;
+        Some((pieces, count))
+    };
+    while let Some((mut pieces, count)) = next_call() {
+        let mut pieces = &mut pieces[..count];
+        send_pieces(socket, &mut pieces, SendFlags::DONTWAIT)?;
+        if !pieces.is_empty() {
+            return gil.detach(|| {
+                send_pieces(socket, &mut pieces, SendFlags::empty())?;
+                while let Some((mut pieces, count)) = next_call() {
+                    send_pieces(socket, &mut &mut pieces[..count], SendFlags::empty())?;
+                }
+                end_write(end);
+                Ok(())
+            });
+        }
     }
+    end_write(end);
     Ok(())
 }
 
-fn send_pieces<D: Detach>(gil: &D, socket: &Socket, mut pieces: &mut [IoSlice<'_>]) -> Result<(), Errno> {
-    let once = |pieces: &[IoSlice<'_>], flags| loop {
-        let sent =
-            sendmsg(socket.as_fd(), pieces, &mut SendAncillaryBuffer::default(), flags | SendFlags::NOSIGNAL);
-        if sent != Err(Errno::INTR) {
-            return sent;
+/// Sends `pieces` and leaves of them what did not go, which is nothing unless `flags` say not to wait.
+fn send_pieces(socket: &Socket, pieces: &mut &mut [IoSlice<'_>], flags: SendFlags) -> Result<(), Errno> {
+    while !pieces.is_empty() {
+        let mut control = SendAncillaryBuffer::default();
+        match sendmsg(socket.as_fd(), pieces, &mut control, flags | SendFlags::NOSIGNAL) {
+            Ok(sent) => IoSlice::advance_slices(pieces, sent),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Ok(()),
+            Err(errno) => return Err(errno),
         }
-    };
-    match once(pieces, SendFlags::DONTWAIT) {
-        Ok(sent) => IoSlice::advance_slices(&mut pieces, sent),
-        Err(Errno::AGAIN) => {}
-        Err(errno) => return Err(errno),
     }
-    if pieces.is_empty() {
-        return Ok(());
-    }
-    gil.detach(|| {
-        while !pieces.is_empty() {
-            let sent = once(pieces, SendFlags::empty())?;
-            IoSlice::advance_slices(&mut pieces, sent);
-        }
-        Ok(())
-    })
+    Ok(())
 }
 
 /// `value` in decimal digits, without an allocation.

@@ -192,3 +192,60 @@ fn the_runtimes_own_variables_are_invisible_to_the_application() {
     let (_worker, mut connection) = start.connected();
     assert_eq!(connection.get("/").text(), "[] yes");
 }
+
+#[test]
+fn a_crash_of_another_thread_lets_the_write_under_way_end() {
+    let source = "import os, threading, time\n\
+        def crash():\n\
+        \x20   while not os.path.exists('go'): time.sleep(.005)\n\
+        \x20   print('crashing')\n\
+        \x20   os.abort()\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   threading.Thread(target=crash).start()\n\
+        \x20   yield b'x' * 4_000_000\n\
+        \x20   yield b'never sent: the crashed thread has the interpreter'\n";
+    let (mut worker, mut connection) = Start::application(source).connected();
+    connection.send(&RequestBuilder::get("/").encode());
+    let mut response = Response::default();
+    while response.body.is_empty() {
+        connection.next(&mut response);
+    }
+    std::fs::write(worker.dir.path().join("go"), "").unwrap();
+    worker.wait_log("crashing");
+    let rest = connection.response();
+    assert_eq!(response.body.len() + rest.body.len(), 4_000_000);
+    assert_eq!(rest.names()[rest.packets.len() - 2..], ["CONN_CLOSE", "RESP_END"]);
+    assert_eq!(worker.wait().code(), None);
+}
+
+#[test]
+fn a_forked_child_that_crashes_does_not_answer_for_its_parent() {
+    let source = "import os\n\
+        def application(environ, start_response):\n\
+        \x20   child = os.fork()\n\
+        \x20   if not child: os.abort()\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [str(os.WTERMSIG(os.waitpid(child, 0)[1])).encode()]\n";
+    let (_worker, mut connection) = Start::application(source).connected();
+    for _ in 0..2 {
+        let response = connection.get("/");
+        assert_eq!((response.status, response.text()), (200, "6"));
+        assert_eq!(response.names(), ["REQ_RECEIVED", "RESP_HEADER", "RESP_STREAM", "RESP_END"]);
+    }
+}
+
+#[test]
+fn a_forked_child_ends_when_it_is_told_to() {
+    let source = "import os, signal, time\n\
+        def application(environ, start_response):\n\
+        \x20   child = os.fork()\n\
+        \x20   while not child: time.sleep(60)\n\
+        \x20   os.kill(child, getattr(signal, environ['QUERY_STRING']))\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [str(os.WTERMSIG(os.waitpid(child, 0)[1])).encode()]\n";
+    let (_worker, mut connection) = Start::application(source).connected();
+    for (name, number) in [("SIGTERM", "15"), ("SIGINT", "2"), ("SIGUSR1", "10"), ("SIGHUP", "1")] {
+        assert_eq!(connection.get(&format!("/?{name}")).text(), number);
+    }
+}
