@@ -7,12 +7,14 @@ use std::io;
 use std::net::{TcpListener, ToSocketAddrs as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{SocketType, getpeername, sockopt};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, getpeername, socket_with, sockopt,
+};
 
 use crate::error::Error;
 
@@ -118,13 +120,24 @@ fn clear_stale_socket(path: &Path) -> Result<(), String> {
     if !metadata.file_type().is_socket() {
         return Err("a file that is not a socket is in the way; remove it or choose another path".to_owned());
     }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+    match try_connect(path) {
+        Err(Errno::CONNREFUSED) => {
             std::fs::remove_file(path).map_err(|error| format!("cannot remove the stale socket: {error}"))
         }
         // Also when connecting fails for another reason, such as a full backlog or missing permission: somebody is there.
         _ => Err("another process is serving this socket; stop it or choose another path".to_owned()),
     }
+}
+
+/// Connects without waiting: a server whose backlog is full would keep us waiting until it takes a connection.
+fn try_connect(path: &Path) -> Result<(), Errno> {
+    let socket = socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    )?;
+    connect(&socket, &SocketAddrUnix::new(path)?)
 }
 
 /// The addresses `HOST:PORT`, `*:PORT` or `[V6]:PORT` stand for.
@@ -171,6 +184,7 @@ impl Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixStream;
 
     #[test]
     fn addresses_without_host_port_or_slash_are_refused_with_the_forms_that_work() {

@@ -13,7 +13,7 @@ use pyo3::Python;
 use pyo3::ffi;
 
 use crate::error::Error;
-use crate::log;
+use crate::{exit_code, log};
 
 /// The interpreter this program was built against.
 const BUILD_PYTHON: &str = env!("LSWSGI_PYTHON");
@@ -32,7 +32,8 @@ pub fn with_python<T>(
 ) -> Result<T, Error> {
     let state = initialize()?;
     let result = Python::attach(body);
-    finalize(&state, exit_timeout);
+    let code = result.as_ref().err().map_or(exit_code::OK, Error::exit_code);
+    finalize(&state, exit_timeout, code);
     result
 }
 
@@ -102,8 +103,8 @@ fn check(status: ffi::PyStatus) -> Result<(), Error> {
 }
 
 /// Ends the interpreter: threads that are not daemons are joined, `atexit` callbacks run, streams are flushed. What takes
-/// longer than it may is left behind.
-fn finalize(state: &MainThread, timeout: Duration) {
+/// longer than it may is left behind, and the process ends with `code` then.
+fn finalize(state: &MainThread, timeout: Duration, code: u8) {
     let guard = std::thread::Builder::new().name("exit-timeout".into()).spawn(move || {
         std::thread::sleep(timeout);
         log::warning(format_args!(
@@ -111,7 +112,7 @@ fn finalize(state: &MainThread, timeout: Duration) {
             timeout.as_secs_f64()
         ));
         // SAFETY: _exit takes no locks and runs no handlers, which is the point.
-        unsafe { libc::_exit(i32::from(crate::exit_code::OK)) };
+        unsafe { libc::_exit(i32::from(code)) };
     });
     if let Err(error) = guard {
         log::warning(format_args!("no thread for the exit timeout ({error}); leaving without exit handlers"));

@@ -148,3 +148,41 @@ fn the_embedded_python_is_the_one_it_was_built_against_whatever_path_says() {
 fn support_app() -> &'static str {
     "def application(environ, start_response):\n    start_response('200 OK', [])\n    return [b'ok']\n"
 }
+
+#[test]
+fn an_exit_code_does_not_depend_on_threads_that_never_end() {
+    let source = "import threading\n\
+        threading.Thread(target=threading.Event().wait).start()\n\
+        raise ValueError('import failed')\n";
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    drop(ours);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.py");
+    std::fs::write(&path, source).unwrap();
+    let mut command = lswsgi(&["--exit-timeout", "0.1", "-m", path.to_str().unwrap()]);
+    let output = command.stdin(std::os::fd::OwnedFd::from(theirs)).output().unwrap();
+    let (code, stderr) = code_and_stderr(&output);
+    assert_eq!(code, i32::from(exit_code::IMPORT), "{stderr}");
+}
+
+#[test]
+fn a_server_too_busy_to_accept_is_not_waited_for() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = SocketAddrUnix::new(&path).unwrap();
+    let mut queue = Vec::new();
+    loop {
+        let kind = (AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK);
+        let socket = socket_with(kind.0, kind.1, kind.2, None).unwrap();
+        if connect(&socket, &address).is_err() {
+            break;
+        }
+        queue.push(socket);
+    }
+    let (code, stderr) = run(&["-m", "app.py", "-a", path.to_str().unwrap()]);
+    assert_eq!(code, i32::from(exit_code::BIND));
+    assert!(stderr.contains("another process is serving this socket"), "{stderr}");
+}
