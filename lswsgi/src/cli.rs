@@ -32,7 +32,7 @@ pub struct Arguments {
     )]
     pub address: Option<String>,
 
-    /// Seconds a request packet may take from its first byte to its last
+    /// Seconds a request packet may go without a further byte, once it has begun
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub header_timeout: Duration,
 

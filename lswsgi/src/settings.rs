@@ -23,7 +23,7 @@ pub struct Settings {
     pub parent_check: bool,
     /// Whether core files are allowed: LSAPI_ALLOW_CORE_DUMP.
     pub allow_core_dump: bool,
-    /// Time a request packet may take once its first byte is there.
+    /// Time a request packet may go without progress once its first byte is there.
     pub header_timeout: Duration,
     /// Time a request body may go without progress.
     pub body_timeout: Duration,

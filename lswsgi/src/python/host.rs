@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lsapi::BeginRequest;
-use pyo3::exceptions::{PyAssertionError, PyTypeError};
+use pyo3::exceptions::{PyAssertionError, PyBrokenPipeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use pyo3::{ffi, intern};
@@ -112,6 +112,10 @@ impl<'py> Host<'py> {
                 chunk.cast::<PyBytes>().map_err(|_| not_bytes("the application must yield", &chunk))?;
             if !bytes.as_bytes().is_empty() {
                 self.write(bytes.as_bytes(), End::No)?;
+                // What follows would not be sent, however much it is: an endless stream asked for with HEAD is one case.
+                if self.exchange.outbound(&self.gil).is_full() {
+                    break;
+                }
             }
         }
         let mut outbound = self.exchange.outbound(&self.gil);
@@ -149,6 +153,12 @@ impl<'py> Host<'py> {
     fn fail(&self, failure: Failure, environ: Option<&Bound<'py, PyDict>>) -> Verdict {
         let Failure::Raised(error) = failure else { return Verdict::Continue };
         let (py, serial) = (self.gil.0, self.exchange.serial());
+        if error.is_instance_of::<PyBrokenPipeError>(py)
+            && self.exchange.outbound(&self.gil).phase() == Phase::Lost
+        {
+            // What write() told the application has come back; it has been logged as what it is.
+            return Verdict::Continue;
+        }
         let verdict = if failure::is_exit(py, &error) {
             self.exchange.end_after_this();
             Verdict::Recycle
@@ -226,11 +236,13 @@ fn new_input<'py>(py: Python<'py>, exchange: &Arc<Exchange>) -> PyResult<Bound<'
 }
 
 /// The one element of a list or tuple that has just one, and it is bytes: by far the most common result.
-fn only_chunk<'a, 'py>(result: &'a Bound<'py, PyAny>) -> Option<Borrowed<'a, 'py, PyBytes>> {
+///
+/// It is given a reference of its own: another thread may empty the list while the bytes are on their way.
+fn only_chunk<'py>(result: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBytes>> {
     let py = result.py();
     let object = result.as_ptr();
-    // SAFETY: the exact type is checked before each access, the size before the item is taken, and the borrowed item is
-    // kept alive by the container, which `result` keeps alive; nothing here runs Python code.
+    // SAFETY: the exact type is checked before each access, the size before the item is taken, and nothing runs Python code
+    // or lets go of the GIL before the item, borrowed from the container, has got its reference.
     unsafe {
         let item = if ffi::PyList_CheckExact(object) != 0 && ffi::PyList_GET_SIZE(object) == 1 {
             ffi::PyList_GET_ITEM(object, 0)
@@ -239,6 +251,6 @@ fn only_chunk<'a, 'py>(result: &'a Bound<'py, PyAny>) -> Option<Borrowed<'a, 'py
         } else {
             return None;
         };
-        (ffi::PyBytes_CheckExact(item) != 0).then(|| Borrowed::from_ptr(py, item).cast_unchecked())
+        (ffi::PyBytes_CheckExact(item) != 0).then(|| Bound::from_borrowed_ptr(py, item).cast_into_unchecked())
     }
 }

@@ -5,12 +5,20 @@
 
 use std::sync::MutexGuard;
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use super::request::Ticket;
 use crate::worker::inbound::{BodyError, Inbound};
+
+/// Why a read brought nothing.
+enum Failed {
+    Body(BodyError),
+    /// The memory for it is not to be had. Servers limit it, and the application may have an answer to that.
+    Memory,
+}
 
 /// How much memory a large read asks for at a time. A client may announce far more than it sends.
 const READ_STEP: usize = 256 * 1024;
@@ -51,13 +59,13 @@ impl Input {
         let want = usize::try_from(want).unwrap_or(usize::MAX);
         let buffered = inbound.buffered_body();
         if want <= buffered.len() {
-            let bytes = PyBytes::new(py, &buffered[..want]);
+            let bytes = to_bytes(py, &buffered[..want])?;
             inbound.consume_body(want);
             return Ok(bytes);
         }
         let inbound = &mut *inbound;
-        let collected = py.detach(|| collect(inbound, want)).map_err(io_error)?;
-        Ok(PyBytes::new(py, &collected))
+        let collected = py.detach(|| collect(inbound, want))?;
+        to_bytes(py, &collected)
     }
 
     /// readline(size=-1): up to and with the next newline, at most size bytes.
@@ -65,7 +73,7 @@ impl Input {
     fn readline<'py>(&self, py: Python<'py>, size: Option<i64>) -> PyResult<Bound<'py, PyBytes>> {
         let mut inbound = self.inbound()?;
         let limit = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
-        Ok(PyBytes::new(py, &line(py, &mut inbound, limit)?))
+        to_bytes(py, &line(py, &mut inbound, limit)?)
     }
 
     /// readlines(hint=-1): the lines that are left, until they have hint bytes together.
@@ -82,7 +90,7 @@ impl Input {
                 break;
             }
             total += line.len();
-            lines.append(PyBytes::new(py, &line))?;
+            lines.append(to_bytes(py, &line)?)?;
         }
         Ok(lines)
     }
@@ -93,24 +101,43 @@ impl Input {
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let line = line(py, &mut *self.inbound()?, usize::MAX)?;
-        Ok((!line.is_empty()).then(|| PyBytes::new(py, &line)))
+        (!line.is_empty()).then(|| to_bytes(py, &line)).transpose()
     }
 }
 
 /// Takes `want` bytes, waiting for what has not come.
-fn collect(inbound: &mut Inbound, want: usize) -> Result<Vec<u8>, BodyError> {
-    let mut bytes = Vec::with_capacity(want.min(READ_STEP));
+fn collect(inbound: &mut Inbound, want: usize) -> Result<Vec<u8>, Failed> {
+    let mut bytes = Vec::new();
     let buffered = inbound.buffered_body();
-    bytes.extend_from_slice(buffered);
-    let count = buffered.len();
+    append(&mut bytes, buffered)?;
+    let mut count = buffered.len();
     inbound.consume_body(count);
-    while bytes.len() < want {
-        let at = bytes.len();
-        bytes.resize(at + READ_STEP.min(want - at), 0);
-        let received = inbound.read_body_into(&mut bytes[at..])?;
-        bytes.truncate(at + received);
+    while count < want {
+        // Room is made when the last has been used up: a slow body comes in pieces far smaller than a step.
+        if count == bytes.len() {
+            let step = READ_STEP.min(want - count);
+            bytes.try_reserve(step).map_err(|_| Failed::Memory)?;
+            bytes.resize(count + step, 0);
+        }
+        count += inbound.read_body_into(&mut bytes[count..]).map_err(Failed::Body)?;
     }
     Ok(bytes)
+}
+
+fn append(bytes: &mut Vec<u8>, more: &[u8]) -> Result<(), Failed> {
+    bytes.try_reserve(more.len()).map_err(|_| Failed::Memory)?;
+    bytes.extend_from_slice(more);
+    Ok(())
+}
+
+/// As `PyBytes::new`, which panics where this raises MemoryError.
+fn to_bytes<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    // SAFETY: the slice is as long as stated, never longer than isize::MAX, and is copied; the result is a new reference
+    // to an exact bytes object, or null with an exception set.
+    unsafe {
+        let object = ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed());
+        Ok(Bound::from_owned_ptr_or_err(py, object)?.cast_into_unchecked())
+    }
 }
 
 /// Takes a line of at most `limit` bytes; an empty one is the end of the body.
@@ -128,7 +155,7 @@ fn line(py: Python<'_>, inbound: &mut Inbound, limit: usize) -> PyResult<Vec<u8>
         let buffered = &buffered[..buffered.len().min(limit - line.len())];
         let newline = buffered.iter().position(|&byte| byte == b'\n');
         let taken = newline.map_or(buffered.len(), |at| at + 1);
-        line.extend_from_slice(&buffered[..taken]);
+        append(&mut line, &buffered[..taken])?;
         inbound.consume_body(taken);
         if newline.is_some() {
             break;
@@ -138,9 +165,14 @@ fn line(py: Python<'_>, inbound: &mut Inbound, limit: usize) -> PyResult<Vec<u8>
 }
 
 fn fill(py: Python<'_>, inbound: &mut Inbound) -> PyResult<()> {
-    py.detach(|| inbound.fill_body()).map_err(io_error)
+    py.detach(|| inbound.fill_body()).map_err(|error| Failed::Body(error).into())
 }
 
-fn io_error(error: BodyError) -> PyErr {
-    std::io::Error::from(error).into()
+impl From<Failed> for PyErr {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Body(error) => std::io::Error::from(error).into(),
+            Failed::Memory => PyMemoryError::new_err("not enough memory for the request body"),
+        }
+    }
 }

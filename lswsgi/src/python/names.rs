@@ -14,6 +14,10 @@ use super::text::latin1;
 /// Most names kept of each kind. Further ones are built anew each time.
 const MAX_NAMES: usize = 512;
 
+/// Longest name kept, in bytes on the wire. No real name is half as long, and 512 of the longest a packet has room for would
+/// hold more memory than the application.
+const MAX_NAME: usize = 128;
+
 /// What is special about a variable or header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -100,7 +104,7 @@ impl Table {
                 let (key, role) = make(wire);
                 let key = latin1(py, &key)?;
                 let name = Name { wire: wire.into(), key: key.unbind(), role };
-                if self.names.len() == MAX_NAMES {
+                if self.names.len() == MAX_NAMES || wire.len() > MAX_NAME {
                     return Ok(self.overflow.insert(name));
                 }
                 self.by_wire.insert(wire.into(), self.names.len());
@@ -123,6 +127,8 @@ fn variable(wire: &[u8]) -> (Vec<u8>, Role) {
         b"SCRIPT_NAME" => Role::ScriptName,
         b"HTTPS" => Role::Https,
         b"SERVER_NAME" | b"SERVER_PORT" => Role::NeverEmpty,
+        // What the packet says about the body is better than what a variable could, and is all that can be read.
+        b"CONTENT_LENGTH" => Role::Refused,
         // Keys with a dot are the runtime's; a request must not be able to set them.
         b"" => Role::Refused,
         _ if wire.starts_with(b"wsgi.") => Role::Refused,
@@ -162,7 +168,7 @@ mod tests {
         for name in ["Proxy", "X_Under", "content-length", "Content-Type"] {
             assert_eq!(header(name.as_bytes()).1, Role::Refused, "{name}");
         }
-        for name in ["", "wsgi.input", "wsgi.url_scheme"] {
+        for name in ["", "wsgi.input", "wsgi.url_scheme", "CONTENT_LENGTH"] {
             assert_eq!(variable(name.as_bytes()).1, Role::Refused, "{name}");
         }
     }

@@ -97,6 +97,10 @@ impl Write {
     fn __call__(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let bytes = data.cast::<PyBytes>().map_err(|_| not_bytes("write() takes", data))?;
         let mut outbound = self.ticket.outbound("write()")?;
+        if outbound.phase() == Phase::Nothing {
+            // The head it came with was to be replaced, and what should replace it was refused.
+            return Err(PyAssertionError::new_err("write() called without a valid start_response()"));
+        }
         if bytes.as_bytes().is_empty() {
             return Ok(());
         }

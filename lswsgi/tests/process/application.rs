@@ -98,6 +98,9 @@ fn content_length_is_what_can_be_read() {
     let big = RequestBuilder::new("POST", "/").body_len(5).raw_body_len(-2);
     connection.send(&[&big.encode()[..], b"abcde"].concat());
     assert_eq!(connection.response().text(), "('5', True, 5)");
+    let variable = RequestBuilder::new("POST", "/").env("CONTENT_LENGTH", "7");
+    connection.send(&variable.encode());
+    assert_eq!(connection.response().text(), "(None, True, 0)");
     // A body without a known length ends the connection, because nobody can tell where it ends.
     connection.send(&[&RequestBuilder::new("POST", "/").raw_body_len(-1).encode()[..], b"abc"].concat());
     let response = connection.response();
@@ -419,4 +422,97 @@ fn prints_and_text_of_any_kind_end_up_in_the_log() {
     assert_eq!(connection.get("/").text(), "ok");
     worker.wait_log("printed ë \\udc80");
     worker.wait_log("errors € \\udcff");
+}
+
+#[test]
+fn a_list_that_is_emptied_while_its_bytes_are_sent_loses_none_of_them() {
+    let source = "import os, threading, time\n\
+        body = []\n\
+        def clear():\n\
+        \x20   while not os.path.exists('go'): time.sleep(.005)\n\
+        \x20   body.clear()\n\
+        \x20   print('cleared')\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   body[:] = [b'x' * 8_000_000]\n\
+        \x20   threading.Thread(target=clear).start()\n\
+        \x20   return body\n";
+    let (worker, mut connection) = Start::application(source).connected();
+    connection.send(&RequestBuilder::get("/").encode());
+    let mut response = Response::default();
+    // Body has come, and far more of it is there than any socket holds: the worker is in its write.
+    while response.body.is_empty() {
+        connection.next(&mut response);
+    }
+    std::fs::write(worker.dir.path().join("go"), "").unwrap();
+    worker.wait_log("cleared");
+    let rest = connection.response();
+    assert_eq!(response.body.len() + rest.body.len(), 8_000_000);
+    assert!(response.body.iter().chain(&rest.body).all(|&byte| byte == b'x'));
+}
+
+#[test]
+fn an_endless_body_of_which_nothing_more_can_be_sent_is_closed() {
+    let source = "def application(environ, start_response):\n\
+        \x20   start_response(*{'/head': ('200 OK', []), '/204': ('204 No Content', []),\n\
+        \x20       '/declared': ('200 OK', [('Content-Length', '3')])}[environ['PATH_INFO']])\n\
+        \x20   try:\n\
+        \x20       while True: yield b'ab'\n\
+        \x20   finally: print('closed', environ['PATH_INFO'])\n";
+    let (worker, mut connection) = Start::application(source).connected();
+    for (method, path, body) in [("HEAD", "/head", ""), ("GET", "/204", ""), ("GET", "/declared", "aba")] {
+        connection.send(&RequestBuilder::new(method, path).encode());
+        let response = connection.response();
+        assert_eq!((response.text(), response.names().contains(&"CONN_CLOSE")), (body, false), "{path}");
+        worker.wait_log(&format!("closed {path}"));
+    }
+}
+
+#[test]
+fn nothing_can_be_written_once_the_replacement_of_a_head_was_refused() {
+    let source = "import sys\n\
+        def application(environ, start_response):\n\
+        \x20   write = start_response('200 OK', [])\n\
+        \x20   try:\n\
+        \x20       raise KeyError\n\
+        \x20   except KeyError:\n\
+        \x20       try:\n\
+        \x20           start_response('200 OK', [('A b', 'c')], sys.exc_info())\n\
+        \x20       except ValueError:\n\
+        \x20           write(b'body')\n";
+    let (response, log) = respond(source);
+    assert_eq!(response.status, 500);
+    assert!(log.contains("AssertionError: write() called without a valid start_response()"), "{log}");
+}
+
+#[test]
+fn a_body_there_is_no_memory_for_raises_an_error_the_application_can_catch() {
+    let source = "import resource\n\
+        def application(environ, start_response):\n\
+        \x20   size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n\
+        \x20   resource.setrlimit(resource.RLIMIT_AS, (size + (24 << 20), resource.RLIM_INFINITY))\n\
+        \x20   try:\n\
+        \x20       environ['wsgi.input'].read()\n\
+        \x20   except MemoryError:\n\
+        \x20       start_response('413 Content Too Large', [])\n\
+        \x20   return [b'too large']\n";
+    let (_worker, mut connection) = Start::application(source).connected();
+    connection.send(&RequestBuilder::new("POST", "/").body_len(64 << 20).encode());
+    connection.send_until_closed(&vec![b'x'; 64 << 20]);
+    let response = connection.response();
+    assert_eq!((response.status, response.text()), (413, "too large"));
+}
+
+#[test]
+fn header_names_clients_make_up_hold_no_memory() {
+    let source = evaluate("__import__('resource').getrusage(0).ru_maxrss");
+    let (_worker, mut connection) = Start::application(&source).connected();
+    let mut peak = |number: usize| -> u64 {
+        let name = format!("X-{number}-{}", "y".repeat(60_000));
+        connection.send(&RequestBuilder::get("/").header(name, "v").encode());
+        connection.response().text().parse().unwrap()
+    };
+    let first = peak(0);
+    let last = (1..600).map(&mut peak).last().unwrap();
+    assert!(last < first + 8 * 1024, "from {first} to {last} kB");
 }

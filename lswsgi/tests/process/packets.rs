@@ -161,3 +161,25 @@ fn a_client_that_leaves_in_the_middle_of_a_response_costs_nothing_but_its_respon
     assert_eq!(Connection::to(&path).get("/next").text(), "ok");
     assert!(!worker.log().contains("Traceback"), "{}", worker.log());
 }
+
+#[test]
+fn an_application_that_lets_the_error_of_a_lost_write_pass_is_not_blamed_for_it() {
+    let source = "def application(environ, start_response):\n\
+        \x20   write = start_response('200 OK', [])\n\
+        \x20   try:\n\
+        \x20       while environ['PATH_INFO'] == '/endless': write(b'x' * 10000)\n\
+        \x20   finally:\n\
+        \x20       print('over')\n\
+        \x20   return [b'ok']\n";
+    let (worker, path) = Start::application(source).listening();
+    let mut connection = Connection::to(&path);
+    connection.send(&RequestBuilder::get("/endless").encode());
+    let mut response = Response::default();
+    while response.body.is_empty() {
+        connection.next(&mut response);
+    }
+    drop(connection);
+    worker.wait_log("over");
+    assert_eq!(Connection::to(&path).get("/next").text(), "ok");
+    assert!(!worker.log().contains("Traceback"), "{}", worker.log());
+}

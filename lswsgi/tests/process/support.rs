@@ -206,6 +206,11 @@ impl Connection {
         self.stream.write_all(bytes).expect("lswsgi reads");
     }
 
+    /// Sends as much of `bytes` as lswsgi takes before it closes the connection.
+    pub(crate) fn send_until_closed(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
     /// Sends a request and reads its response.
     pub(crate) fn get(&mut self, target: &str) -> Response {
         self.send(&RequestBuilder::get(target).encode());
