@@ -21,6 +21,10 @@ const STOP_SIGNALS: [c_int; 3] = [libc::SIGTERM, libc::SIGUSR1, libc::SIGINT];
 /// Signals that mean the process has crashed and is about to end.
 const CRASH_SIGNALS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT];
 
+/// How the other handlers run: restarting what they interrupt, and on the stack a thread has set aside for handlers, if it
+/// has: runtimes with small stacks, such as Go's in an extension module, cannot do without.
+const QUIET: c_int = libc::SA_RESTART | libc::SA_ONSTACK;
+
 /// Size of the stack crash handlers run on, in bytes. They may have to answer after the stack proper has overflowed.
 const CRASH_STACK: usize = 64 * 1024;
 
@@ -44,11 +48,11 @@ pub(crate) fn ask_for_parent_death_signal() -> io::Result<()> {
 pub(crate) fn install_signal_handlers() -> io::Result<()> {
     PROCESS.store(rustix::process::getpid().as_raw_pid(), Ordering::SeqCst);
     for signal in STOP_SIGNALS {
-        set_handler(signal, on_stop as *const () as usize, libc::SA_RESTART)?;
+        set_handler(signal, on_stop as *const () as usize, QUIET)?;
     }
-    set_handler(parent_death_signal(), on_parent_death as *const () as usize, libc::SA_RESTART)?;
+    set_handler(parent_death_signal(), on_parent_death as *const () as usize, QUIET)?;
     // HUP is kept for reloading; until then it must not end the process half way through a request.
-    set_handler(libc::SIGHUP, on_nothing as *const () as usize, libc::SA_RESTART)?;
+    set_handler(libc::SIGHUP, on_nothing as *const () as usize, QUIET)?;
     // The server ignores SIGPIPE before it starts an application; nobody else does. A file size limit is an error too.
     set_handler(libc::SIGPIPE, libc::SIG_IGN, 0)?;
     set_handler(libc::SIGXFSZ, libc::SIG_IGN, 0)?;

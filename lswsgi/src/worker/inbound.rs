@@ -152,7 +152,15 @@ impl Inbound {
                 waiting = false;
             }
             match received {
-                Received::Bytes(_) => silence = Silence::default(),
+                Received::Bytes(_) => {
+                    if silence.announced.is_some()
+                        && let Some(socket) = &self.socket
+                    {
+                        // A request that crossed the announcement is served in no more of a hurry than any other.
+                        let _ = socket.set_tick(TICK);
+                    }
+                    silence = Silence::default();
+                }
                 // The answer to the announcement, or the server's own decision.
                 Received::Eof | Received::Broken if between && announced => {
                     return Wait::Leave { idle: silence.idle && !gate::is_stopping() };

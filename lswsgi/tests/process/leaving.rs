@@ -107,6 +107,7 @@ fn a_second_interrupt_does_not_wait_for_the_request() {
     connection.send(&RequestBuilder::get("/wait").encode());
     worker.wait_log("running");
     worker.signal("INT");
+    worker.wait_signals();
     worker.signal("INT");
     assert_eq!(worker.wait().code(), Some(130));
 }
@@ -195,15 +196,18 @@ fn the_runtimes_own_variables_are_invisible_to_the_application() {
 
 #[test]
 fn a_crash_of_another_thread_lets_the_write_under_way_end() {
-    let source = "import os, threading, time\n\
+    // From its last words to its end the thread has the interpreter, as one that crashes in native code does.
+    let source = "import ctypes, os, sys, threading, time\n\
+        libc = ctypes.PyDLL(None)\n\
+        sys.setswitchinterval(1000)\n\
         def crash():\n\
         \x20   while not os.path.exists('go'): time.sleep(.005)\n\
-        \x20   print('crashing')\n\
+        \x20   libc.write(2, b'crashing\\n', 9)\n\
         \x20   os.abort()\n\
         def application(environ, start_response):\n\
         \x20   start_response('200 OK', [])\n\
         \x20   threading.Thread(target=crash).start()\n\
-        \x20   yield b'x' * 4_000_000\n\
+        \x20   yield b'x' * 800_000\n\
         \x20   yield b'never sent: the crashed thread has the interpreter'\n";
     let (mut worker, mut connection) = Start::application(source).connected();
     connection.send(&RequestBuilder::get("/").encode());
@@ -214,7 +218,7 @@ fn a_crash_of_another_thread_lets_the_write_under_way_end() {
     std::fs::write(worker.dir.path().join("go"), "").unwrap();
     worker.wait_log("crashing");
     let rest = connection.response();
-    assert_eq!(response.body.len() + rest.body.len(), 4_000_000);
+    assert_eq!(response.body.len() + rest.body.len(), 800_000);
     assert_eq!(rest.names()[rest.packets.len() - 2..], ["CONN_CLOSE", "RESP_END"]);
     assert_eq!(worker.wait().code(), None);
 }
@@ -248,4 +252,43 @@ fn a_forked_child_ends_when_it_is_told_to() {
     for (name, number) in [("SIGTERM", "15"), ("SIGINT", "2"), ("SIGUSR1", "10"), ("SIGHUP", "1")] {
         assert_eq!(connection.get(&format!("/?{name}")).text(), number);
     }
+}
+
+#[test]
+fn a_request_that_crosses_the_announcement_has_its_whole_body_timeout() {
+    let source = "import time\n\
+        def application(environ, start_response):\n\
+        \x20   before = time.monotonic()\n\
+        \x20   try:\n\
+        \x20       environ['wsgi.input'].read()\n\
+        \x20   except TimeoutError:\n\
+        \x20       start_response('408 Request Timeout', [])\n\
+        \x20   return [str(time.monotonic() - before).encode()]\n";
+    let start = Start::application(source).env("LSAPI_MAX_IDLE", "1").arg("--body-timeout").arg("1");
+    let (_worker, mut connection) = start.connected();
+    let mut rest = Response::default();
+    assert_eq!(connection.next(&mut rest), Event::Packet(PacketType::ConnClose));
+    connection.send(&RequestBuilder::new("POST", "/").body_len(10).encode());
+    let response = connection.response();
+    assert_eq!(response.status, 408);
+    let waited: f64 = response.text().parse().unwrap();
+    assert!(waited > 0.9, "{waited} s");
+}
+
+#[test]
+fn handlers_run_on_the_stack_a_thread_has_set_aside_for_them() {
+    let source = "import ctypes, signal\n\
+        class Action(ctypes.Structure):\n\
+        \x20   _fields_ = [('handler', ctypes.c_void_p), ('mask', ctypes.c_ubyte * 128), ('flags', ctypes.c_int),\n\
+        \x20               ('restorer', ctypes.c_void_p)]\n\
+        def on_stack(number):\n\
+        \x20   action = Action()\n\
+        \x20   assert ctypes.CDLL(None).sigaction(number, None, ctypes.byref(action)) == 0\n\
+        \x20   return bool(action.flags & 0x08000000)\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   names = ['SIGTERM', 'SIGUSR1', 'SIGINT', 'SIGHUP', 'SIGSEGV']\n\
+        \x20   return [repr([name for name in names if not on_stack(getattr(signal, name))]).encode()]\n";
+    let (_worker, mut connection) = Start::application(source).connected();
+    assert_eq!(connection.get("/").text(), "[]");
 }

@@ -106,6 +106,21 @@ impl Worker {
         assert!(status.expect("kill runs").success());
     }
 
+    /// Waits until every signal sent has been delivered: a second one of a kind is lost on a process that still has the first.
+    pub(crate) fn wait_signals(&self) {
+        let path = format!("/proc/{}/status", self.pid());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = std::fs::read_to_string(&path).expect("the child is ours");
+            let pending = status.lines().filter_map(|line| line.split_once("Pnd:\t"));
+            if pending.map(|(_, mask)| mask.trim_start_matches('0')).all(str::is_empty) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "a signal is still pending:\n{status}");
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits for its end, and for everything it said until then.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let pid = Pid::from_child(&self.child);
@@ -273,6 +288,8 @@ impl Connection {
                         Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
                             return Event::End;
                         }
+                        // The process was stopped and continued, or frozen with the machine under it.
+                        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                         Err(error) => panic!("{error}; so far {response:?}"),
                     }
                 }
