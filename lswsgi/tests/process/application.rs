@@ -505,14 +505,14 @@ fn a_body_there_is_no_memory_for_raises_an_error_the_application_can_catch() {
 
 #[test]
 fn header_names_clients_make_up_hold_no_memory() {
-    let source = evaluate("__import__('resource').getrusage(0).ru_maxrss");
+    let source = evaluate("int(open('/proc/self/statm').read().split()[1]) * 4");
     let (_worker, mut connection) = Start::application(&source).connected();
-    let mut peak = |number: usize| -> u64 {
+    let mut memory = |number: usize| -> u64 {
         let name = format!("X-{number}-{}", "y".repeat(60_000));
         connection.send(&RequestBuilder::get("/").header(name, "v").encode());
         connection.response().text().parse().unwrap()
     };
-    let first = peak(0);
-    let last = (1..600).map(&mut peak).last().unwrap();
+    let first = memory(0);
+    let last = (1..600).map(&mut memory).last().unwrap();
     assert!(last < first + 8 * 1024, "from {first} to {last} kB");
 }
