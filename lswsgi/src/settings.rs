@@ -1,7 +1,7 @@
 //! What the command line and the environment mean together: checked values, defaults applied.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub struct Settings {
 /// The application's file and the name of the callable in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Application {
-    /// The file as it was named: absolute, or relative to WSGI_ROOT or the current directory.
+    /// The file: absolute, or relative to the current directory. A relative one that was named is under WSGI_ROOT.
     pub path: PathBuf,
     /// The attribute to call.
     pub callable: String,
@@ -59,6 +59,7 @@ impl Settings {
     pub fn new(arguments: &Arguments, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         let application = arguments.application.as_deref().ok_or(Error::NoApplication)?;
         let env = Env { get: env };
+        let root = (env.get)("WSGI_ROOT").map(PathBuf::from).unwrap_or_default();
         let children = env.number("PHP_LSAPI_CHILDREN", "LSAPI_CHILDREN", 0, 0);
         if children > 1 {
             log::warning(format_args!(
@@ -67,7 +68,7 @@ impl Settings {
             ));
         }
         Ok(Self {
-            application: Application::parse(application),
+            application: Application::parse(application, &root),
             max_requests: env
                 .number("PHP_LSAPI_MAX_REQUESTS", "LSAPI_MAX_REQS", 1, DEFAULT_MAX_REQUESTS)
                 .cast_unsigned(),
@@ -93,17 +94,18 @@ pub fn own_variables() -> Vec<OsString> {
 }
 
 impl Application {
-    /// Splits `FILE[:CALLABLE]` at the last colon, unless a file of the whole name exists.
-    fn parse(text: &OsStr) -> Self {
-        let whole = || Self { path: PathBuf::from(text), callable: DEFAULT_CALLABLE.to_owned() };
+    /// Splits `FILE[:CALLABLE]` at the last colon, unless a file of the whole name exists. `root` is where a relative one is.
+    fn parse(text: &OsStr, root: &Path) -> Self {
+        let named = |file: &[u8], callable: &str| Self {
+            path: root.join(OsStr::from_bytes(file)),
+            callable: callable.to_owned(),
+        };
         let bytes = text.as_bytes();
-        let Some(colon) = bytes.iter().rposition(|&byte| byte == b':') else { return whole() };
-        let (path, callable) = (&bytes[..colon], &bytes[colon + 1..]);
-        match std::str::from_utf8(callable) {
-            Ok(callable) if !callable.is_empty() && !Path::new(text).exists() => {
-                Self { path: OsString::from_vec(path.to_vec()).into(), callable: callable.to_owned() }
-            }
-            _ => whole(),
+        let colon = bytes.iter().rposition(|&byte| byte == b':').filter(|_| !root.join(text).exists());
+        let Some(colon) = colon else { return named(bytes, DEFAULT_CALLABLE) };
+        match std::str::from_utf8(&bytes[colon + 1..]) {
+            Ok(callable) if !callable.is_empty() => named(&bytes[..colon], callable),
+            _ => named(bytes, DEFAULT_CALLABLE),
         }
     }
 }
@@ -188,15 +190,15 @@ mod tests {
 
     #[test]
     fn application_is_split_at_the_last_colon_unless_such_a_file_exists() {
-        let parse = |text: &str| Application::parse(OsStr::new(text));
+        let parse = |text: &str| Application::parse(OsStr::new(text), Path::new("/root"));
         let expect =
             |path: &str, callable: &str| Application { path: path.into(), callable: callable.into() };
         assert_eq!(parse("/a/wsgi.py"), expect("/a/wsgi.py", "application"));
-        assert_eq!(parse("/a/wsgi.py:app"), expect("/a/wsgi.py", "app"));
+        assert_eq!(parse("wsgi.py:app"), expect("/root/wsgi.py", "app"));
         assert_eq!(parse("/a:b/wsgi.py:app"), expect("/a:b/wsgi.py", "app"));
         let dir = tempfile::tempdir().unwrap();
         let odd = dir.path().join("odd:name.py");
         std::fs::write(&odd, "").unwrap();
-        assert_eq!(Application::parse(odd.as_os_str()).path, odd);
+        assert_eq!(Application::parse(OsStr::new("odd:name.py"), dir.path()).path, odd);
     }
 }

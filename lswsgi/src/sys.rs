@@ -13,6 +13,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use crate::exit_code;
 use crate::worker::{answer, gate};
 
 /// Signals that ask for a graceful stop. The server sends TERM and USR1 together.
@@ -86,10 +87,11 @@ extern "C" fn on_stop(signal: c_int) {
     keep_errno(|| {
         if is_forked() {
             default_action(signal);
+        } else if !gate::is_serving() {
+            leave_now(exit_code::OK.into());
         } else if gate::request_stop() && signal == libc::SIGINT {
             // The second interrupt: whoever is at the keyboard wants out now.
-            // SAFETY: _exit is async-signal-safe and does not return.
-            unsafe { libc::_exit(128 + libc::SIGINT) };
+            leave_now(128 + libc::SIGINT);
         }
     });
 }
@@ -99,6 +101,9 @@ extern "C" fn on_parent_death(signal: c_int) {
         if is_forked() {
             default_action(signal);
         } else if crate::parent::is_gone() {
+            if !gate::is_serving() {
+                leave_now(exit_code::OK.into());
+            }
             gate::request_stop();
         }
     });
@@ -133,6 +138,12 @@ fn default_action(signal: c_int) {
         // SAFETY: raise is async-signal-safe; the signal is blocked until the handler returns.
         unsafe { libc::raise(signal) };
     }
+}
+
+/// Ends the process where it stands: no request has been taken, or nobody wants to wait for it. Async-signal-safe.
+fn leave_now(code: c_int) -> ! {
+    // SAFETY: _exit is async-signal-safe and does not return.
+    unsafe { libc::_exit(code) }
 }
 
 /// A signal handler must leave `errno` as the interrupted code had it.

@@ -28,9 +28,7 @@ pub fn enter(application: &Application) -> Result<Location, Error> {
         let path = path.to_owned();
         move |source| Error::NoFile { path, source }
     };
-    let root = std::env::var_os("WSGI_ROOT").map(PathBuf::from).unwrap_or_default();
-    let path = root.join(&application.path);
-    let path = std::path::absolute(&path).map_err(no_file(&path))?;
+    let path = std::path::absolute(&application.path).map_err(no_file(&application.path))?;
     let file = std::fs::File::open(&path).map_err(no_file(&path))?;
     if file.metadata().map_err(no_file(&path))?.is_dir() {
         return Err(no_file(&path)(std::io::Error::from(std::io::ErrorKind::IsADirectory)));

@@ -31,6 +31,8 @@ const SENT: u8 = 3;
 static STATE: AtomicU8 = AtomicU8::new(BUSY);
 static SOCKET: AtomicI32 = AtomicI32::new(-1);
 static STOP: AtomicBool = AtomicBool::new(false);
+/// There is a worker that will see the stop flag.
+static SERVING: AtomicBool = AtomicBool::new(false);
 
 /// Wakes a wait without a connection; written to by [`request_stop`].
 static WAKE: OnceLock<OwnedFd> = OnceLock::new();
@@ -51,6 +53,17 @@ pub(crate) fn request_stop() -> bool {
         let _ = rustix::io::write(fd, &1_u64.to_ne_bytes());
     }
     before
+}
+
+/// From here on a stop is the worker's to act on.
+pub(crate) fn start_serving() {
+    SERVING.store(true, Ordering::SeqCst);
+}
+
+/// Whether anybody would act on the stop flag. While the application is imported nobody would, however long that takes.
+/// Async-signal-safe.
+pub(crate) fn is_serving() -> bool {
+    SERVING.load(Ordering::SeqCst)
 }
 
 /// Whether the worker has been asked to leave, or its parent has died.

@@ -120,6 +120,20 @@ fn a_stop_ends_a_waiting_listener_at_once() {
 }
 
 #[test]
+fn a_stop_during_an_import_that_hangs_ends_the_process_at_once() {
+    let source = "import threading\n\
+        print('importing', flush=True)\n\
+        threading.Event().wait()\n";
+    for signal in ["TERM", "USR1"] {
+        let (mut worker, mut connection) = Start::application(source).connected();
+        worker.wait_log("importing");
+        worker.signal(signal);
+        assert_eq!(worker.wait().code(), Some(0), "{signal}");
+        connection.expect_end();
+    }
+}
+
+#[test]
 fn a_hangup_does_not_end_anything() {
     let (worker, mut connection) = Start::application(APPLICATION).connected();
     connection.get("/");
