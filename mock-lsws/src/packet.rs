@@ -48,6 +48,12 @@ impl Packet {
         self.bytes.get(3).copied().unwrap_or_default()
     }
 
+    /// What keeping it costs in bytes of memory: the smallest packets are cheap to send and dear to keep.
+    #[must_use]
+    pub const fn cost(&self) -> usize {
+        self.bytes.len() + size_of::<Self>()
+    }
+
     /// When its last byte was read, counted from the start of the transcript.
     #[must_use]
     pub const fn at(&self) -> Duration {

@@ -76,11 +76,12 @@ pub enum End {
     Invalid(Invalid),
     /// The deadline passed first.
     TimedOut,
-    /// It had not ended after [`MAX_BODY`] bytes.
+    /// It had not ended after [`MAX_BODY`] bytes of packets.
     TooLong,
 }
 
-/// Longest body that is read, in bytes, so that an application that never stops cannot fill the memory.
+/// Longest response that is read, in bytes of memory its packets take, so that an application that never stops cannot fill
+/// it.
 pub const MAX_BODY: usize = 256 << 20;
 
 impl Response {
@@ -126,6 +127,8 @@ impl Response {
 pub(crate) struct ResponseBuilder {
     response: Response,
     ended: bool,
+    /// What the packets cost so far.
+    cost: usize,
 }
 
 impl ResponseBuilder {
@@ -142,7 +145,7 @@ impl ResponseBuilder {
             started,
             violations: Vec::new(),
         };
-        Self { response, ended: false }
+        Self { response, ended: false, cost: 0 }
     }
 
     pub(crate) fn push(&mut self, packet: &Packet) {
@@ -174,12 +177,13 @@ impl ResponseBuilder {
             }
             AppPacket::InternalError => {}
         }
+        self.cost += packet.cost();
         self.response.packets.push(packet.clone());
     }
 
     /// Whether more of it would be too much.
     pub(crate) fn is_full(&self) -> bool {
-        self.response.body.len() + self.response.stderr.len() > MAX_BODY
+        self.cost > MAX_BODY
     }
 
     pub(crate) fn finish(mut self, end: End) -> Response {

@@ -32,6 +32,10 @@ const READ_SIZE: usize = 64 * 1024;
 /// Most bytes taken in before somebody looks at them. More than the largest packet, so there is always one to look at.
 const FILL_LIMIT: usize = 1 << 20;
 
+/// Most that waits to be looked at, as [`Packet::cost`] counts. Beyond it nothing is read, and an application that never
+/// stops sending has to wait, as it has to when the client of a real server is slow.
+const QUEUE_LIMIT: usize = 64 << 20;
+
 /// A point in time `limit` from now, for the deadlines below.
 #[must_use]
 pub fn within(limit: Duration) -> Instant {
@@ -50,6 +54,8 @@ pub struct Connection {
     scratch: Vec<u8>,
     /// Packets that have arrived and were not asked for yet.
     packets: VecDeque<Packet>,
+    /// What these packets cost in memory.
+    queued: usize,
     /// What stands behind the packets: nothing more can come.
     end: Option<Incoming>,
     read_while_sending: bool,
@@ -120,6 +126,7 @@ impl Connection {
             partial: Vec::new(),
             scratch: vec![0; READ_SIZE],
             packets: VecDeque::new(),
+            queued: 0,
             end: None,
             read_while_sending: true,
             send_limit: SEND_LIMIT,
@@ -238,7 +245,7 @@ impl Connection {
     /// Waits until something can be written, and takes in what arrives meanwhile.
     async fn wait_to_write(&mut self) -> io::Result<()> {
         loop {
-            if !self.read_while_sending || self.end.is_some() {
+            if !self.read_while_sending || !self.takes_more() {
                 return self.socket.writable().await;
             }
             // To the last byte: only then will the socket tell of new ones.
@@ -255,16 +262,23 @@ impl Connection {
     pub async fn pause(&mut self, length: Duration) {
         let deadline = within(length);
         loop {
-            while !self.fill() && Instant::now() < deadline {}
-            if timeout_at(deadline, self.wait_to_read()).await.is_err() {
+            while !self.fill() && Instant::now() < deadline {
+                tokio::task::yield_now().await;
+            }
+            if timeout_at(deadline, self.wait_to_read()).await.is_err() || Instant::now() >= deadline {
                 return;
             }
         }
     }
 
-    /// Waits until something can be read; for ever once nothing more can come.
+    /// Whether more is read: not behind the end, and not while too much waits to be looked at.
+    const fn takes_more(&self) -> bool {
+        self.end.is_none() && self.queued < QUEUE_LIMIT
+    }
+
+    /// Waits until something can be read; for ever while nothing more is.
     async fn wait_to_read(&self) {
-        if self.end.is_some() || self.socket.readable().await.is_err() {
+        if !self.takes_more() || self.socket.readable().await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -273,10 +287,15 @@ impl Connection {
     /// not final.
     pub async fn next_packet(&mut self, deadline: Instant) -> Incoming {
         loop {
-            // Only once what has arrived is taken in, so that a deadline that has passed loses nothing.
-            self.fill();
-            if let Some(packet) = self.packets.pop_front() {
+            // Where there is always one more, others have to have their turn too: a timeout around this, for example.
+            tokio::task::coop::consume_budget().await;
+            if let Some(packet) = self.pop() {
                 return Incoming::Packet(packet);
+            }
+            // A deadline that has passed is told only once what has arrived is taken in, so that nothing is lost.
+            self.fill();
+            if !self.packets.is_empty() {
+                continue;
             }
             if let Some(end) = &self.end {
                 return end.clone();
@@ -291,11 +310,26 @@ impl Connection {
         }
     }
 
+    fn pop(&mut self) -> Option<Packet> {
+        let packet = self.packets.pop_front()?;
+        self.queued = self.queued.saturating_sub(packet.cost());
+        Some(packet)
+    }
+
     /// Reads packets until the response is complete or cannot be any more. What the application sent behind RESP_END
     /// and has arrived by then is taken into account too.
     pub async fn read_response(&mut self, deadline: Instant) -> Response {
         let mut response = ResponseBuilder::new(self.transcript.elapsed());
+        let mut is_late = false;
         loop {
+            if self.packets.is_empty() && Instant::now() >= deadline {
+                // What had arrived in time still counts, what comes after that does not: it might never stop.
+                if is_late {
+                    self.note(Event::TimedOut { partial: self.partial.len() });
+                    return response.finish(End::TimedOut);
+                }
+                is_late = true;
+            }
             match self.next_packet(deadline).await {
                 Incoming::Packet(packet) => {
                     response.push(&packet);
@@ -313,17 +347,18 @@ impl Connection {
             }
         }
         self.fill();
-        for packet in self.packets.drain(..) {
+        while let Some(packet) = self.pop() {
             response.push(&packet);
         }
         response.finish(End::Complete)
     }
 
-    /// Takes in what can be read without waiting, [`FILL_LIMIT`] bytes at most. Returns whether that was all.
+    /// Takes in what can be read without waiting, [`FILL_LIMIT`] bytes at most. Returns whether that was all that may be
+    /// taken for now.
     fn fill(&mut self) -> bool {
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut taken = 0;
-        while self.end.is_none() && taken < FILL_LIMIT {
+        while self.takes_more() && taken < FILL_LIMIT {
             match self.socket.recv(&mut scratch) {
                 Ok(0) => {
                     self.finish(
@@ -365,6 +400,7 @@ impl Connection {
                 Ok(packet) => {
                     used += packet.bytes().len();
                     self.note(Event::Received { bytes: packet.bytes().to_vec().into() });
+                    self.queued += packet.cost();
                     self.packets.push_back(packet);
                 }
                 Err(DecodeError::Incomplete { .. }) => break,

@@ -13,6 +13,9 @@ const KEEP: usize = 64 << 20;
 /// Bytes kept of an entry beyond that: enough for a packet header and an idea of what follows.
 const KEEP_AFTER: usize = 64;
 
+/// Entries of connections that are kept. What comes after is only counted: packets of eight bytes fill the memory too.
+const MOST: usize = 500_000;
+
 /// A list of entries that all connections of an exchange write into. Clones share it.
 #[derive(Clone)]
 pub struct Transcript {
@@ -32,6 +35,7 @@ struct State {
     entries: Vec<Entry>,
     connections: u32,
     kept: usize,
+    left_out: usize,
 }
 
 impl Transcript {
@@ -58,10 +62,16 @@ impl Transcript {
         self.shared.start.elapsed()
     }
 
-    /// The entries so far, in order.
+    /// The entries so far, in order. Of a transcript that has become too long the last says how many are missing.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
-        self.state().entries.clone()
+        let state = self.state();
+        let mut entries = state.entries.clone();
+        if state.left_out > 0 {
+            let text = format!("{} more entries are not kept", state.left_out);
+            entries.push(Entry { at: self.elapsed(), connection: 0, event: Event::Note(text) });
+        }
+        entries
     }
 
     /// Adds a remark that belongs to no connection: a process started, a signal was sent.
@@ -94,7 +104,12 @@ impl Transcript {
             }
             let entry = Entry { at, connection, event };
             let copy = self.shared.observer.is_some().then(|| entry.clone());
-            state.entries.push(entry);
+            // Remarks are few, and what they say about the end of a process is wanted.
+            if state.entries.len() < MOST || connection == 0 {
+                state.entries.push(entry);
+            } else {
+                state.left_out += 1;
+            }
             copy
         };
         // Outside the lock: an observer may look at the transcript.
@@ -132,6 +147,22 @@ mod tests {
         let entries = transcript.entries();
         let bytes = entries[0].event.bytes().unwrap();
         assert_eq!((bytes.kept().len(), bytes.omitted(), bytes.len()), (KEEP_AFTER, 1000 - KEEP_AFTER, 1000));
+    }
+
+    #[test]
+    fn a_transcript_without_end_is_cut_and_says_so() {
+        let transcript = Transcript::new();
+        for _ in 0..MOST + 2 {
+            transcript.add(1, Event::HalfClosed);
+        }
+        transcript.note("the end");
+        let entries = transcript.entries();
+        assert_eq!(entries.len(), MOST + 2);
+        let texts: Vec<_> = entries[MOST..].iter().map(|entry| format!("{:?}", entry.event)).collect();
+        assert!(
+            texts[0].contains("the end") && texts[1].contains("2 more entries are not kept"),
+            "{texts:?}"
+        );
     }
 
     #[test]

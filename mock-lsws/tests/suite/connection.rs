@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lsapi::{AppPacket, PacketType, RequestBuilder};
 use mock_lsws::{
-    Address, Connection, DEFAULT_BACKLOG, Event, Incoming, Listener, Pace, SendError, Transcript, within,
+    Address, Connection, DEFAULT_BACKLOG, End, Event, Incoming, Listener, Pace, SendError, Transcript, within,
 };
 
 use crate::support::{LONG, block_on, eventually};
@@ -98,6 +98,60 @@ fn a_deadline_that_has_passed_loses_nothing_that_was_there() {
         app.write_all(&lsapi::RESP_END).unwrap();
         assert!(connection.next_packet(at_once()).await.packet().is_some());
         assert_eq!(connection.next_packet(at_once()).await, Incoming::TimedOut);
+    });
+}
+
+/// An application that sends `packet` without end until nobody is there any more.
+fn flood(packet: &[u8]) -> (Connection, thread::JoinHandle<()>) {
+    let (connection, mut app, _) = pair();
+    let bytes = packet.repeat(10_000);
+    (connection, thread::spawn(move || while app.write_all(&bytes).is_ok() {}))
+}
+
+#[test]
+fn packets_without_end_do_not_outlast_a_deadline() {
+    for packet in [&lsapi::REQ_RECEIVED[..], &lsapi::PacketHeader::new(PacketType::RespStream, 0).encode()] {
+        block_on(async {
+            let (mut connection, app) = flood(packet);
+            let response = connection.read_response(within(Duration::from_millis(200))).await;
+            assert_eq!(response.end, End::TimedOut);
+            drop(connection);
+            app.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn packets_without_end_leave_others_their_turn() {
+    block_on(async {
+        let (mut connection, app) = flood(&lsapi::REQ_RECEIVED);
+        let forever = async { while let Incoming::Packet(_) = next(&mut connection).await {} };
+        assert!(tokio::time::timeout(Duration::from_millis(200), forever).await.is_err());
+        drop(connection);
+        app.join().unwrap();
+    });
+}
+
+#[test]
+fn packets_nobody_asks_for_are_not_taken_in_without_end() {
+    block_on(async {
+        let (ours, mut app) = UnixStream::pair().unwrap();
+        let transcript = Transcript::new();
+        let mut connection = Connection::from_socket(ours, &transcript).unwrap();
+        let packets = lsapi::REQ_RECEIVED.repeat(10_000);
+        let sender = thread::spawn(move || {
+            app.set_write_timeout(Some(Duration::from_secs(3))).unwrap();
+            // Far more than is kept; at some point the sender has to wait.
+            (0..10_000).find(|_| app.write_all(&packets).is_err())
+        });
+        while !sender.is_finished() {
+            connection.pause(Duration::from_millis(50)).await;
+        }
+        assert!(sender.join().unwrap().is_some(), "all was taken in");
+        // And what was taken in is there, and the rest comes when it is asked for.
+        for _ in 0..10_000 {
+            assert!(matches!(connection.next_packet(at_once()).await, Incoming::Packet(_)));
+        }
     });
 }
 

@@ -227,3 +227,10 @@ fn a_killed_program_leaves_no_process_behind() {
     child.0.wait().unwrap();
     eventually("the end of the application", || (!runs(app)).then_some(()));
 }
+
+#[test]
+fn an_application_that_never_stops_sending_is_left_in_time() {
+    for mode in ["flood-ack", "flood-stream"] {
+        run(&["--timeout", "0.5", "/"], mode).assert().code(i32::from(exit_code::TIMEOUT));
+    }
+}
