@@ -18,6 +18,10 @@ pub enum Damage {
     CountOneMore,
     /// Takes one from the header count
     CountOneLess,
+    /// Sends bytes that are no packet behind RESP_END
+    JunkAfterEnd,
+    /// No damage: status 0 for 200, log text and empty pieces of the body wherever they are allowed
+    Chatty,
 }
 
 /// Finds packets in the application's output and damages them.
@@ -66,8 +70,28 @@ impl Damager {
                 add_to_count(header, &mut packet, -1);
                 packet
             }
+            (Damage::JunkAfterEnd, Some(PacketType::RespEnd)) => [&packet[..], b"abc"].concat(),
+            (Damage::Chatty, ty) => chatty(header, ty, packet),
             _ => packet,
         }
+    }
+}
+
+/// What a server has to put up with around `packet`.
+fn chatty(header: &PacketHeader, ty: Option<PacketType>, mut packet: Vec<u8>) -> Vec<u8> {
+    let note = [&PacketHeader::new(PacketType::StderrStream, 5).encode()[..], b"note\n"].concat();
+    let empty = PacketHeader::new(PacketType::RespStream, 0).encode();
+    match ty {
+        Some(PacketType::ReqReceived) => [&packet[..], &note].concat(),
+        Some(PacketType::RespHeader) => {
+            let status = packet.get_mut(HEADER_LEN + 4..).and_then(|payload| payload.first_chunk_mut::<4>());
+            if let Some(field) = status.filter(|field| header.order().i32_from(**field) == 200) {
+                *field = [0; 4];
+            }
+            [&packet[..], &note, &empty].concat()
+        }
+        Some(PacketType::RespStream | PacketType::RespEnd) => [&note[..], &empty, &packet].concat(),
+        _ => packet,
     }
 }
 
@@ -114,6 +138,7 @@ mod tests {
         let whole = response();
         assert_eq!(passed(Damage::DropEnd, 3), whole[..whole.len() - 8]);
         assert_eq!(passed(Damage::DropAck, 3), whole[8..]);
+        assert_eq!(passed(Damage::JunkAfterEnd, 3), [&whole[..], b"abc"].concat());
         assert_eq!(passed(Damage::DoubleEnd, 3), [&whole[..], &RESP_END].concat());
         let more = passed(Damage::CountOneMore, 3);
         let changed: Vec<usize> = (0..whole.len()).filter(|&at| whole[at] != more[at]).collect();

@@ -22,6 +22,9 @@ use crate::event::{CaseResult, Failure, Problem, Verdict};
 /// How long a case may take that says nothing about it.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a worker may take to leave before its end is no longer looked at.
+const LEAVE: Duration = Duration::from_millis(1500);
+
 /// Lines of the application's stderr that go into a report.
 const STDERR_LINES: usize = 30;
 
@@ -77,7 +80,11 @@ pub(super) async fn run(plan: &Plan, scenario: &Scenario) -> CaseResult {
         signalled: false,
     };
     let limit = scenario.timeout.map_or(TIMEOUT, |timeout| timeout.0);
-    let outcome = tokio::time::timeout(limit, case.steps()).await;
+    let log = case.stage.log.clone();
+    let outcome = tokio::select! {
+        outcome = tokio::time::timeout(limit, case.steps()) => outcome,
+        problem = process::too_much_log(&log) => Ok(Err(vec![problem])),
+    };
     let mut problems = match outcome {
         Ok(Ok(())) => case.ending().await,
         Ok(Err(problems)) => problems,
@@ -90,13 +97,9 @@ pub(super) async fn run(plan: &Plan, scenario: &Scenario) -> CaseResult {
     let current = case.current;
     let Case { stage, peers, .. } = case;
     drop(peers);
-    let (stderr, transcript) = stage.strike().await;
-    if let Some(line) = stderr.iter().find(|line| line.contains(PANIC)) {
-        problems.push(Problem {
-            field: "stderr".into(),
-            expected: Some("no panic".into()),
-            actual: line.clone(),
-        });
+    let Log { last: stderr, panic, transcript } = stage.strike().await;
+    if let Some(line) = panic {
+        problems.push(Problem { field: "stderr".into(), expected: Some("no panic".into()), actual: line });
     }
     let verdict = if problems.is_empty() {
         Verdict::Passed
@@ -116,6 +119,10 @@ impl Case<'_> {
                 problem.field = format!("connection {name} {}", problem.field);
                 problems.push(problem);
             }
+        }
+        // A worker whose connection is closed has nothing left to do; what ends it shows only when it ends.
+        if self.scenario.start.mode == Mode::Worker {
+            let _ = tokio::time::timeout(LEAVE, self.stage.app.wait()).await;
         }
         if let (Some(exit @ Exit::Signal { .. }), false) = (self.stage.app.exit(), self.signalled) {
             problems.push(Problem {
@@ -177,15 +184,25 @@ impl Stage {
         Ok((Self { transcript, app, spawner, listener, log, _folder: folder }, main))
     }
 
-    /// Ends every process and returns what is left: the stderr's last lines and the transcript.
-    async fn strike(self) -> (Vec<String>, Transcript) {
+    /// Ends every process and returns what is left.
+    async fn strike(self) -> Log {
         if let Some(exit) = self.app.exit() {
             self.transcript.note(format!("process {} had ended: {exit}", self.app.pid()));
         }
         // Whatever the keeper says, dropping it ends what is left.
         let _ = self.spawner.shutdown().await;
-        (tail(&self.log), self.transcript)
+        let panic = process::read_log(&self.log).lines().find(|line| line.contains(PANIC)).map(str::to_owned);
+        Log { last: tail(&self.log), panic, transcript: self.transcript }
     }
+}
+
+/// What is left of a case when its processes are gone.
+struct Log {
+    /// The last lines of the application's stderr.
+    last: Vec<String>,
+    /// The first line of a panic in it, wherever that is.
+    panic: Option<String>,
+    transcript: Transcript,
 }
 
 fn text(what: &'static str) -> impl Fn(io::Error) -> String {

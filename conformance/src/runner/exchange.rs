@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use lsapi::AppPacket;
 use mock_lsws::scenario::{
     Ack as ExpectedAck, ConnCloseRule, Mismatch, PacketKind, PacketPattern, Repeat, ResponseExpectation,
     Vars, assemble,
@@ -66,6 +67,12 @@ impl Case<'_> {
             let limit = pattern.within.map_or(PACKET_LIMIT, |within| within.0);
             let started = Instant::now();
             let arrived = peer.next(limit).await;
+            if peer.is_full() {
+                return Err(vec![problem("packets", &pattern.to_string(), "more than the runner takes")]);
+            }
+            if is_by_the_way(&arrived, patterns) {
+                continue;
+            }
             let (kind, packet) = match &arrived {
                 Incoming::Packet(packet) => (PacketKind::of(&packet.decode()), Some(packet)),
                 Incoming::Eof { partial: 0 } => (PacketKind::Eof, None),
@@ -96,6 +103,17 @@ impl Case<'_> {
         }
         self.vars = vars;
         Ok(())
+    }
+}
+
+/// Whether `arrived` may come between any two packets and says nothing to the server: text for its log, unless the
+/// patterns are about that, and a piece of a body without a byte in it.
+fn is_by_the_way(arrived: &Incoming, patterns: &[PacketPattern]) -> bool {
+    let Incoming::Packet(packet) = arrived else { return false };
+    match packet.decode() {
+        AppPacket::Stderr(_) => !patterns.iter().any(|pattern| pattern.accepts(PacketKind::Stderr)),
+        AppPacket::RespStream(bytes) => bytes.is_empty(),
+        _ => false,
     }
 }
 

@@ -6,6 +6,7 @@ use lsapi::RequestBuilder;
 use mock_lsws::{AppLog, Connection, Incoming, Spawner, Transcript, socketpair, within};
 
 use super::case::tail;
+use super::process::too_much_log;
 use super::schedule::Plan;
 use crate::Error;
 use crate::subject::SubjectError;
@@ -49,7 +50,10 @@ pub(super) async fn check(plan: &Plan, role: &str) -> Result<(), Error> {
         .fold(RequestBuilder::get("/"), |request, (name, value)| request.env(name, value));
     // A process that has ended already shows in what comes back.
     let _ = connection.send(&request.encode()).await;
-    let first = connection.next_packet(within(LIMIT)).await;
+    let first = tokio::select! {
+        first = connection.next_packet(within(LIMIT)) => first,
+        _ = too_much_log(&log) => return Err(not_started("it writes to its stderr without end".into())),
+    };
     let verdict = match first {
         Incoming::Packet(_) | Incoming::Invalid(_) => Ok(()),
         Incoming::Eof { .. } | Incoming::Reset { .. } => {

@@ -1,5 +1,7 @@
 //! Steps about the application's process: its end, its state, signals, its log.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,12 @@ use crate::event::Problem;
 
 /// How often a log file is looked at while a line is awaited.
 const LOG_TICK: Duration = Duration::from_millis(10);
+
+/// Longest stderr of an application, in bytes.
+const MOST_LOG: u64 = 64 << 20;
+
+/// How often the length of a log file is looked at.
+const LOG_WATCH: Duration = Duration::from_millis(100);
 
 /// What the line about core files in `/proc/PID/limits` begins with.
 const CORE_LINE: &str = "Max core file size";
@@ -131,7 +139,19 @@ fn core_limit(pid: i32) -> Option<String> {
     line.split_whitespace().next().map(str::to_owned)
 }
 
-/// What is in the file `log`, however it is encoded; nothing if there is none.
+/// What is in the file `log`, however it is encoded, up to a limit; nothing if there is none.
 pub(super) fn read_log(log: &Path) -> String {
-    std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    let mut bytes = Vec::new();
+    let read = File::open(log).and_then(|file| file.take(MOST_LOG).read_to_end(&mut bytes));
+    read.map(|_| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
+
+/// Waits for `log` to become so long that the application will not stop by itself before the disk is full.
+pub(super) async fn too_much_log(log: &Path) -> Problem {
+    loop {
+        tokio::time::sleep(LOG_WATCH).await;
+        if std::fs::metadata(log).is_ok_and(|file| file.len() > MOST_LOG) {
+            return problem("stderr", &format!("at most {} MiB", MOST_LOG >> 20), "more, without end");
+        }
+    }
 }

@@ -78,3 +78,29 @@ fn a_packet_behind_the_end_fails_whether_or_not_it_is_read() {
     assert!(case.contains("connection main after the last response\n"), "{case}");
     assert!(case.contains("actual:   RESP_END"), "{case}");
 }
+
+#[test]
+fn bytes_behind_the_last_end_fail_even_if_they_are_no_packet() {
+    let run = behind_proxy("junk-after-end");
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    let case = run.case("case/get");
+    assert!(case.contains("connection main after the last response\n"), "{case}");
+}
+
+#[test]
+fn log_text_and_empty_pieces_are_allowed_everywhere_and_status_0_is_200() {
+    let steps = "[[step]]\nrequest = {}\n\
+                 expect_packets = [\"REQ_RECEIVED\", \"RESP_HEADER\", { packet = \"RESP_STREAM\", payload = \"Hello, World!\\n\" }, \"RESP_END\"]\n\
+                 [[step]]\nrequest = {}\nexpect = { status = [0, 200], body = \"Hello, World!\\n\" }\n\
+                 [[step]]\nexpect_no_bytes = { for = \"100ms\" }\n";
+    let run = behind_proxy_with("chatty", steps);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn log_text_counts_where_a_step_asks_for_it() {
+    let steps =
+        "[[step]]\nrequest = {}\nexpect_packets = [\"REQ_RECEIVED\", \"STDERR_STREAM\", \"RESP_HEADER\"]\n";
+    assert_eq!(behind_proxy_with("chatty", steps).code, Some(0));
+    assert_eq!(behind_proxy_with("none", steps).code, Some(1));
+}

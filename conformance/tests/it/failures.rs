@@ -1,5 +1,6 @@
 //! Every kind of step can fail, and says so in words that help.
 
+use std::fs;
 use std::path::Path;
 
 use crate::support::{self, Run, folder, lswsgi_file, run_lswsgi, scenario};
@@ -205,4 +206,47 @@ fn a_case_that_takes_too_long_is_ended_where_it_is() {
         case.contains("step: for ever\n     time\n       expected: the case to be over after 300ms"),
         "{case}"
     );
+}
+
+/// Runs a case against a shell script that is given the path of lswsgi as `$0` and of the application as `$1`.
+fn behind_script(script: &str, steps: &str) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("subject.toml");
+    let hello = support::scenarios().join("apps/hello.wsgi");
+    let text = format!(
+        "name = \"script\"\nbinary = {:?}\ncommand = [\"/bin/sh\", \"-c\", {script:?}, \"{{binary}}\", \"{{script}}\"]\n\
+         [roles]\nhello = {hello:?}\n",
+        support::lswsgi(),
+    );
+    fs::write(&file, text).unwrap();
+    let cases = support::folder(&[("get", &scenario("worker", "hello", steps))]);
+    support::run(["run", "--subject", file.to_str().unwrap(), "--scenarios", cases.path().to_str().unwrap()])
+}
+
+const GET: &str = "[[step]]\nrequest = {}\nexpect = { status = 200 }\n";
+
+#[test]
+fn a_worker_that_crashes_on_its_way_out_is_noticed() {
+    let run = behind_script("\"$0\" -m \"$1\"; sleep 0.3; kill -SEGV $$", GET);
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    let case = run.case("case/get");
+    assert!(case.contains("the end of the process\n") && case.contains("actual:   SIGSEGV"), "{case}");
+}
+
+#[test]
+fn a_panic_is_noticed_however_much_was_written_after_it() {
+    let noise = "echo \"thread main panicked at src/x.rs:1\" >&2; seq 100 >&2; exec \"$0\" -m \"$1\"";
+    let run = behind_script(noise, GET);
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    assert!(run.case("case/get").contains("actual:   thread main panicked at src/x.rs:1"), "{}", run.stdout);
+}
+
+#[test]
+fn an_application_that_never_stops_writing_to_its_log_is_ended() {
+    // Once its connection is closed: a subject that does so from the start is not started at all.
+    let script = "\"$0\" -m \"$1\"; exec yes >&2";
+    let steps = format!("{GET}[[step]]\nclose = \"main\"\n[[step]]\npause = \"25s\"\n");
+    let run = behind_script(script, &steps);
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    assert!(run.case("case/get").contains("stderr\n       expected: at most 64 MiB"), "{}", run.stdout);
 }
