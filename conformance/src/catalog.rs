@@ -42,6 +42,10 @@ pub fn load(root: &Path) -> Result<Vec<Scenario>, Error> {
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     for entry in entries(folder)? {
         if entry.is_dir() {
+            // A link to a folder above would lead into it again and again.
+            if entry.is_symlink() {
+                continue;
+            }
             collect(&entry, files)?;
         } else if entry.extension().is_some_and(|extension| extension == "toml") {
             files.push(entry);

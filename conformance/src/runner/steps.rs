@@ -147,6 +147,10 @@ impl Case<'_> {
                 bytes.make(root, &self.vars).map_err(|error| vec![mistake(&error.to_string())])?
             }
         };
+        if let Some(beyond) = pace.split.iter().find(|&&at| at == 0 || at >= bytes.len()) {
+            let len = bytes.len();
+            return Err(vec![mistake(&format!("`split` at {beyond} cuts nothing off the {len} bytes sent"))]);
+        }
         let gap = pace.gap.map_or(GAP, |gap| gap.0);
         let pace = match pace.drip {
             Some(size) => mock_lsws::Pace::drip(size, gap),

@@ -80,6 +80,14 @@ fn ids_are_paths_and_sorted() {
 }
 
 #[test]
+fn a_link_to_a_folder_above_does_not_multiply_cases() {
+    let steps = "[[step]]\nrequest = {}\n";
+    let folder = support::folder(&[("one", &support::scenario("worker", "hello", steps))]);
+    std::os::unix::fs::symlink("../case", folder.path().join("case/again")).unwrap();
+    assert_eq!(catalog::load(folder.path()).unwrap().len(), 1);
+}
+
+#[test]
 fn the_scenarios_are_found_from_below_the_checkout() {
     assert_eq!(checkout::scenarios(None).unwrap(), support::scenarios());
 }

@@ -208,6 +208,14 @@ fn a_case_that_takes_too_long_is_ended_where_it_is() {
     );
 }
 
+#[test]
+fn a_cut_that_cuts_nothing_is_a_mistake_of_the_scenario() {
+    let steps = "[[step]]\nrequest = {}\nsplit = [8, 99999]\n";
+    let (run, _folder) = run_cases(&[("cut", &scenario("worker", "hello", steps))]);
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    assert!(run.case("case/cut").contains("`split` at 99999 cuts nothing"), "{}", run.stdout);
+}
+
 /// Runs a case against a shell script that is given the path of lswsgi as `$0` and of the application as `$1`.
 fn behind_script(script: &str, steps: &str) -> Run {
     let folder = tempfile::tempdir().unwrap();

@@ -30,11 +30,11 @@ struct ScenarioTable {
 /// # Errors
 /// The first mistake in the file, with its place.
 pub fn parse_file(root: &Path, path: &Path) -> Result<Scenario, ScenarioError> {
-    let text = std::fs::read_to_string(path).map_err(|error| ScenarioError {
-        path: path.to_owned(),
-        line: 1,
-        column: 1,
-        message: format!("cannot be read: {error}"),
+    let bytes = std::fs::read(path)
+        .map_err(|error| ScenarioError::at(path, "", 0, &format!("cannot be read: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let (valid, at) = (String::from_utf8_lossy(error.as_bytes()), error.utf8_error().valid_up_to());
+        ScenarioError::at(path, &valid, at, "from here on this is not UTF-8, which scenarios are written in")
     })?;
     let below = path.strip_prefix(root).unwrap_or(path).with_extension("");
     parse_text(&below.to_string_lossy(), path, &text)
@@ -108,6 +108,15 @@ mod tests {
         assert_eq!(scenario.steps.len(), 2);
         assert_eq!((scenario.steps[0].repeat, scenario.steps[0].line), (3, 9));
         assert_eq!((scenario.steps[1].line, scenario.steps[1].on.as_str()), (13, "main"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_told_where_it_stops_being_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.toml");
+        std::fs::write(&file, b"title = 't'\nwhy = '\xff'\n").unwrap();
+        let error = parse_file(dir.path(), &file).unwrap_err();
+        assert_eq!((error.line, error.column), (2, 8), "{error}");
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
+/// Longest duration taken, in seconds.
+const LONGEST: f64 = 86_400.0;
+
 /// A duration with a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(pub Duration);
@@ -30,7 +33,12 @@ impl Time {
             return Err(wrong());
         }
         let number: f64 = number.parse().map_err(|_| wrong())?;
-        Duration::try_from_secs_f64(number * seconds).map(Self).map_err(|_| wrong())
+        let seconds = number * seconds;
+        // Far more cannot be added to a point in time.
+        if seconds.is_finite() && seconds > LONGEST {
+            return Err(format!("`{text}` is longer than a day: nothing a case waits for takes that long"));
+        }
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| wrong())
     }
 }
 
@@ -56,6 +64,14 @@ mod tests {
         assert_eq!(Time::parse("500ms").unwrap().0, Duration::from_millis(500));
         assert_eq!(Time::parse("1.5s").unwrap().0, Duration::from_millis(1500));
         assert_eq!(Time::parse("2min").unwrap().0, Duration::from_secs(120));
+    }
+
+    #[test]
+    fn more_than_a_day_is_refused() {
+        assert!(Time::parse("1440min").is_ok());
+        for text in ["1441min", "300000000000000000min", "18446744073709551615s"] {
+            assert!(Time::parse(text).unwrap_err().contains("a day"), "{text}");
+        }
     }
 
     #[test]
