@@ -62,7 +62,8 @@ fn build(package: &str, root: &Path, say: impl FnOnce(&str)) -> Result<PathBuf, 
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(&cargo);
     command
-        .args(["build", "--quiet", "--package", package, "--bin", package])
+        // Not quietly: a first build takes a minute, and cargo shows how far it is.
+        .args(["build", "--package", package, "--bin", package])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(root)
         .stdin(Stdio::null())
