@@ -1,0 +1,195 @@
+//! Reading a request body: what has come with its packet first, the rest from the socket when it is asked for.
+
+use std::fmt;
+use std::io;
+
+use lsapi::BodyLength;
+
+use super::buffer::{INITIAL_BUFFER, Inbound};
+use super::silence::Silence;
+use crate::worker::answer;
+use crate::worker::socket::Received;
+
+/// Why a request body could not be read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// The server ended the connection.
+    CutShort {
+        /// Bytes that had arrived.
+        received: u64,
+        /// Bytes announced.
+        total: Option<u64>,
+    },
+    /// Nothing came for the body timeout.
+    Timeout {
+        /// Bytes that had arrived.
+        received: u64,
+        /// Bytes announced.
+        total: Option<u64>,
+    },
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, received, total) = match self {
+            Self::CutShort { received, total } => ("request body cut short", received, total),
+            Self::Timeout { received, total } => ("timed out reading the request body", received, total),
+        };
+        match total {
+            Some(total) => write!(f, "{what}: {received} of {total} bytes arrived"),
+            None => write!(f, "{what}: {received} bytes arrived, length unknown"),
+        }
+    }
+}
+
+/// The error an application sees when it reads a body that could not be read.
+impl From<BodyError> for io::Error {
+    fn from(error: BodyError) -> Self {
+        let kind = match error {
+            BodyError::CutShort { .. } => io::ErrorKind::ConnectionAborted,
+            BodyError::Timeout { .. } => io::ErrorKind::TimedOut,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+/// The body of the request under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Body {
+    /// Bytes announced; `None` when the server cannot tell or did not.
+    total: Option<u64>,
+    /// Bytes handed to the application.
+    consumed: u64,
+    /// Nothing further will come, whatever was announced.
+    ended: bool,
+}
+
+impl Body {
+    /// Between two requests.
+    pub(super) const NONE: Self = Self { total: None, consumed: 0, ended: true };
+}
+
+impl Inbound {
+    /// Steps over the request packet to its body.
+    pub(crate) fn begin_body(&mut self, packet_len: usize, length: BodyLength) {
+        self.start = (self.start + packet_len).min(self.end);
+        self.body = Body { total: length.known(), consumed: 0, ended: length == BodyLength::Known(0) };
+        if length == BodyLength::Unstated {
+            // Nothing says that a body follows, and nothing says that none does: the application is told that there is none.
+            self.body.ended = true;
+        }
+        self.note_progress();
+    }
+
+    /// Length of the request body in bytes; `None` if it is not known.
+    #[must_use]
+    pub const fn body_total(&self) -> Option<u64> {
+        self.body.total
+    }
+
+    /// Bytes of the body the application has not had yet; `None` while their number is not known.
+    #[must_use]
+    pub const fn body_left(&self) -> Option<u64> {
+        match self.body {
+            Body { ended: true, .. } => Some(0),
+            Body { total: Some(total), consumed, .. } => Some(total - consumed),
+            Body { total: None, .. } => None,
+        }
+    }
+
+    /// The part of the body that has arrived and has not been consumed.
+    #[must_use]
+    pub fn buffered_body(&self) -> &[u8] {
+        let filled = self.filled();
+        let left = self.body_left().map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        &filled[..filled.len().min(left)]
+    }
+
+    /// Marks bytes of [`buffered_body`](Self::buffered_body) as read.
+    pub fn consume_body(&mut self, count: usize) {
+        self.start += count;
+        self.body.consumed += count as u64;
+        self.note_progress();
+    }
+
+    /// Waits for more body and puts it into the buffer. Call it when the buffered part is used up.
+    ///
+    /// # Errors
+    /// When the body ends early or stalls; after that it counts as ended, so the error is seen once.
+    pub fn fill_body(&mut self) -> Result<(), BodyError> {
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+        // Never past the body: what follows it belongs to the next request.
+        let room = self.buf.len().saturating_sub(self.end).max(INITIAL_BUFFER);
+        let left = self.body_left().map_or(room, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        let missing = left.saturating_sub(self.filled().len());
+        let want = missing.min(room);
+        self.receive_body(want, None).map(|_| ())
+    }
+
+    /// Waits for more body and puts it into `target` directly, past the buffer, which is empty.
+    ///
+    /// Returns how many bytes came, at least one.
+    ///
+    /// # Errors
+    /// As [`fill_body`](Self::fill_body).
+    pub fn read_body_into(&mut self, target: &mut [u8]) -> Result<usize, BodyError> {
+        let count = self.receive_body(target.len(), Some(target))?;
+        self.body.consumed += count as u64;
+        self.note_progress();
+        Ok(count)
+    }
+
+    fn receive_body(&mut self, want: usize, mut target: Option<&mut [u8]>) -> Result<usize, BodyError> {
+        let mut silence = Silence::default();
+        loop {
+            let received = match &mut target {
+                Some(target) => self.socket.as_ref().map_or(Received::Broken, |s| s.receive(target)),
+                None => self.receive_exactly_up_to(want),
+            };
+            match received {
+                Received::Bytes(count) => return Ok(count),
+                Received::Tick | Received::Interrupted
+                    if silence.note(received) < self.limits.body_timeout => {}
+                ended => {
+                    self.body.ended = true;
+                    let arrived = self.body.consumed + self.filled().len() as u64;
+                    let total = self.body.total;
+                    return Err(match ended {
+                        Received::Tick | Received::Interrupted => {
+                            BodyError::Timeout { received: arrived, total }
+                        }
+                        _ => BodyError::CutShort { received: arrived, total },
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether everything of the body that has not been read is in the buffer, so that the connection can go on.
+    pub(crate) fn is_body_complete(&self) -> bool {
+        match self.body.total {
+            Some(total) => {
+                let left = total - self.body.consumed;
+                left <= self.filled().len() as u64
+            }
+            None => false,
+        }
+    }
+
+    /// Drops what is left of a complete body.
+    pub(crate) fn skip_body(&mut self) {
+        let left = self.body.total.map_or(0, |total| total - self.body.consumed);
+        self.start = self.end.min(self.start + usize::try_from(left).unwrap_or(usize::MAX));
+        self.body = Body::NONE;
+    }
+
+    /// Tells the crash handler when nothing more of the body can be in the socket.
+    fn note_progress(&self) {
+        if self.is_body_complete() {
+            answer::body_received();
+        }
+    }
+}
