@@ -81,8 +81,8 @@ pub use raw_request::{RawEnv, RawRequest};
 pub use raw_response_header::RawResponseHeader;
 pub use request_builder::RequestBuilder;
 pub use response_encode::{
-    CONN_CLOSE, HeadError, REQ_RECEIVED, RESP_END, ResponseHead, pid_notice, put_stderr, put_stream,
-    stream_header,
+    CLOSE_AND_END, CONN_CLOSE, HeadError, REQ_RECEIVED, RESP_END, ResponseHead, pid_notice, put_stderr,
+    put_stream, stream_header,
 };
 pub use response_header::{HeaderLine, HeaderLines, ResponseHeader};
 pub use server_packet::{ABORT_REQUEST, ServerPacket};

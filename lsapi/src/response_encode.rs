@@ -21,6 +21,16 @@ pub const REQ_RECEIVED: [u8; HEADER_LEN] = PacketHeader::new(PacketType::ReqRece
 /// The CONN_CLOSE packet.
 pub const CONN_CLOSE: [u8; HEADER_LEN] = PacketHeader::new(PacketType::ConnClose, 0).encode();
 
+/// CONN_CLOSE and RESP_END, in the order that is free of races: the server knows that the connection ends before it could
+/// put it back into its pool.
+pub const CLOSE_AND_END: [u8; 2 * HEADER_LEN] = {
+    let mut both = [0; 2 * HEADER_LEN];
+    let (close, end) = both.split_at_mut(HEADER_LEN);
+    close.copy_from_slice(&CONN_CLOSE);
+    end.copy_from_slice(&RESP_END);
+    both
+};
+
 /// The PID notice of process `pid`: a STDERR_STREAM packet of exactly 16 bytes.
 #[must_use]
 pub const fn pid_notice(pid: i32) -> [u8; 16] {

@@ -32,7 +32,10 @@ pub enum Endpoint {
 pub struct Listener {
     /// The socket, close-on-exec.
     pub fd: OwnedFd,
-    file: Option<SocketFile>,
+    /// What log lines call it.
+    name: String,
+    /// Held for its end.
+    _file: Option<SocketFile>,
 }
 
 /// A socket file this process made; removed on drop unless something else has taken its place.
@@ -72,7 +75,11 @@ impl Endpoint {
         let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         null.and_then(rustix::stdio::dup2_stdin)
             .map_err(Error::system("cannot put /dev/null on descriptor 0"))?;
-        Ok(if connected { Self::Connected(fd) } else { Self::Listening(Listener { fd, file: None }) })
+        Ok(if connected {
+            Self::Connected(fd)
+        } else {
+            Self::Listening(Listener { fd, name: "a listening socket".to_owned(), _file: None })
+        })
     }
 
     /// Binds `address` and listens.
@@ -86,7 +93,7 @@ impl Endpoint {
         }
         let candidates = resolve(address).map_err(bind_error)?;
         let listener = TcpListener::bind(&candidates[..]).map_err(|error| bind_error(error.to_string()))?;
-        Ok(Self::Listening(Listener { fd: listener.into(), file: None }))
+        Ok(Self::Listening(Listener { fd: listener.into(), name: address.to_owned(), _file: None }))
     }
 }
 
@@ -94,10 +101,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connected(_) => f.write_str("a connected socket"),
-            Self::Listening(listener) => match &listener.file {
-                Some(file) => write!(f, "{}", file.path.display()),
-                None => f.write_str("a listening socket"),
-            },
+            Self::Listening(listener) => f.write_str(&listener.name),
         }
     }
 }
@@ -107,7 +111,7 @@ fn bind_unix(path: &Path) -> Result<Listener, String> {
     let listener = UnixListener::bind(path).map_err(|error| error.to_string())?;
     let identity = std::fs::symlink_metadata(path).map_err(|error| error.to_string())?;
     let file = SocketFile { path: path.to_owned(), device_and_inode: (identity.dev(), identity.ino()) };
-    Ok(Listener { fd: listener.into(), file: Some(file) })
+    Ok(Listener { fd: listener.into(), name: path.display().to_string(), _file: Some(file) })
 }
 
 /// Removes a socket file that nobody serves any more. Anything else in the way is left alone and reported.

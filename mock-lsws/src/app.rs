@@ -32,22 +32,12 @@ pub struct AppCommand {
     program: PathBuf,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
-    environment: EnvironmentKind,
     directory: Option<PathBuf>,
     umask: u32,
     nice: Option<i32>,
     log: AppLog,
     limits: Vec<(Resource, Rlimit)>,
     user: Option<User>,
-}
-
-/// Which variables the process gets besides the configured ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum EnvironmentKind {
-    /// Those a real server adds.
-    Server,
-    /// None.
-    Exact,
 }
 
 /// Where descriptor 2 of the application leads.
@@ -80,7 +70,6 @@ impl AppCommand {
             program: program.into(),
             args: Vec::new(),
             env: Vec::new(),
-            environment: EnvironmentKind::Server,
             directory: None,
             umask: DEFAULT_UMASK,
             nice: None,
@@ -118,13 +107,6 @@ impl AppCommand {
         env: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
         self.env.extend(env.into_iter().map(|(key, value)| (key.into(), value.into())));
-        self
-    }
-
-    /// Gives the process the configured variables and nothing else, not even what every server adds.
-    #[must_use]
-    pub fn exact_environment(mut self) -> Self {
-        self.environment = EnvironmentKind::Exact;
         self
     }
 
@@ -186,23 +168,15 @@ impl AppCommand {
     /// The environment of the process, `KEY=VALUE`, in order.
     #[must_use]
     pub fn environment(&self) -> Vec<OsString> {
-        match self.environment {
-            EnvironmentKind::Server => environment::server_list(&self.env),
-            EnvironmentKind::Exact => self.env.iter().map(|(k, v)| environment::line(k, v)).collect(),
-        }
+        environment::server_list(&self.env)
     }
 
     /// The directory the process starts in.
     #[must_use]
     pub fn working_directory(&self) -> PathBuf {
-        let configured = || self.server_setting(environment::WORKING_DIRECTORY).map(PathBuf::from);
+        let configured = || self.configured(environment::WORKING_DIRECTORY).map(PathBuf::from);
         let of_binary = || self.program.parent().map(Path::to_path_buf);
         self.directory.clone().or_else(configured).or_else(of_binary).unwrap_or_else(|| PathBuf::from("/"))
-    }
-
-    /// A variable that the server keeps for itself.
-    fn server_setting(&self, key: &str) -> Option<&OsStr> {
-        (self.environment == EnvironmentKind::Server).then(|| self.configured(key)).flatten()
     }
 
     /// The settings as the spawning side wants them.
@@ -229,7 +203,7 @@ impl AppCommand {
 
     /// Opens what becomes descriptor 2.
     pub(crate) fn open_log(&self) -> Result<OwnedFd, CommandError> {
-        let log = match self.server_setting(environment::LOG_FILE) {
+        let log = match self.configured(environment::LOG_FILE) {
             Some(path) => &AppLog::Append(path.into()),
             None => &self.log,
         };

@@ -22,7 +22,7 @@ const CONSUMED: [&str; 5] = [LOG_FILE, WORKING_DIRECTORY, "LS_BWRAP", "LS_CGROUP
 pub const PROCESS_COUNT_VARIABLES: [&str; 3] = ["LSAPI_CHILDREN", "PHP_LSAPI_CHILDREN", "PHP_FCGI_CHILDREN"];
 
 /// `KEY=VALUE`.
-pub(crate) fn line(key: &OsStr, value: &OsStr) -> OsString {
+fn line(key: &OsStr, value: &OsStr) -> OsString {
     let mut line = key.to_os_string();
     line.push("=");
     line.push(value);

@@ -1,6 +1,6 @@
 //! One request: from its packet to a call of the application to RESP_END (PEP 3333, "Specification Details").
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use lsapi::BeginRequest;
 use pyo3::exceptions::{PyAssertionError, PyBrokenPipeError, PyTypeError};
@@ -13,7 +13,7 @@ use super::failure::{self, Failure};
 use super::input::Input;
 use super::request::{Request, Ticket, Write, not_bytes};
 use crate::log;
-use crate::worker::outbound::{End, Phase};
+use crate::worker::outbound::{End, Outbound, Phase};
 use crate::worker::serve::Verdict;
 use crate::worker::{Detach, Exchange, Handler};
 
@@ -96,7 +96,7 @@ impl<'py> Host<'py> {
 
     fn send(&self, result: &Bound<'py, PyAny>) -> Result<(), Failure> {
         if let Some(body) = only_chunk(result) {
-            return self.send_only(body.as_bytes());
+            return self.finish(body.as_bytes());
         }
         // Both can be iterated, and neither gives bytes: say what is wrong, not what follows from it.
         if result.is_instance_of::<PyBytes>() || result.is_instance_of::<PyString>() {
@@ -111,33 +111,25 @@ impl<'py> Host<'py> {
             let bytes =
                 chunk.cast::<PyBytes>().map_err(|_| not_bytes("the application must yield", &chunk))?;
             if !bytes.as_bytes().is_empty() {
-                self.write(bytes.as_bytes(), End::No)?;
+                let mut outbound = self.outbound()?;
+                outbound.write(&self.gil, bytes.as_bytes(), End::No)?;
                 // What follows would not be sent, however much it is: an endless stream asked for with HEAD is one case.
-                if self.exchange.outbound(&self.gil).is_full() {
+                if outbound.is_full() {
                     break;
                 }
             }
         }
-        let mut outbound = self.exchange.outbound(&self.gil);
-        outbound.declare_length(0);
-        drop(outbound);
-        self.write(b"", self.exchange.end())
+        self.finish(b"")
     }
 
-    /// Sends a body that is there whole: its length is known, and everything leaves in one write.
-    fn send_only(&self, body: &[u8]) -> Result<(), Failure> {
-        self.exchange.outbound(&self.gil).declare_length(body.len() as u64);
-        self.write(body, self.exchange.end())
-    }
-
-    fn write(&self, bytes: &[u8], end: End) -> Result<(), Failure> {
-        let mut outbound = self.exchange.outbound(&self.gil);
-        if outbound.phase() == Phase::Nothing {
-            return Err(PyAssertionError::new_err("the application did not call start_response()").into());
-        }
-        outbound.write(&self.gil, bytes, end)?;
+    /// Sends the last piece of the body and the end. If it is the only piece, the length is known, and everything leaves in
+    /// one write.
+    fn finish(&self, last: &[u8]) -> Result<(), Failure> {
+        let end = self.exchange.end();
+        let mut outbound = self.outbound()?;
+        outbound.declare_length(last.len() as u64);
+        outbound.write(&self.gil, last, end)?;
         if let Some(declared) = outbound.declared()
-            && end != End::No
             && outbound.written() < declared
             && !outbound.is_bodyless()
         {
@@ -147,6 +139,15 @@ impl<'py> Host<'py> {
             ));
         }
         Ok(())
+    }
+
+    /// The response, which the application must have started.
+    fn outbound(&self) -> PyResult<MutexGuard<'_, Outbound>> {
+        let outbound = self.exchange.outbound(&self.gil);
+        if outbound.phase() == Phase::Nothing {
+            return Err(PyAssertionError::new_err("the application did not call start_response()"));
+        }
+        Ok(outbound)
     }
 
     /// Logs what went wrong and answers, if there is still something to answer.

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use lsapi::{CONN_CLOSE, RESP_END, ResponseHead};
+use lsapi::{CLOSE_AND_END, ResponseHead};
 
 use rustix::event::poll;
 use rustix::net::{SendFlags, send};
@@ -61,8 +61,7 @@ fn crash_response() -> Vec<u8> {
     if built.and_then(|()| head.encode(500, &mut out)).is_ok() {
         lsapi::put_stream(body, &mut out);
     }
-    out.extend(CONN_CLOSE);
-    out.extend(RESP_END);
+    out.extend(CLOSE_AND_END);
     out
 }
 
@@ -101,19 +100,12 @@ pub(crate) fn end() {
 /// Answers for a process that is about to die: 500 if nothing was written, else the end of the response. Called in a
 /// signal handler.
 pub(crate) fn for_crash() {
-    const END: [u8; 16] = {
-        let mut end = [0; 16];
-        let (close, rest) = end.split_at_mut(8);
-        close.copy_from_slice(&CONN_CLOSE);
-        rest.copy_from_slice(&RESP_END);
-        end
-    };
     let take = |state| OWNER.compare_exchange(state, TAKEN, Ordering::SeqCst, Ordering::SeqCst);
     let deadline = Instant::now() + WRITE_GRACE;
     let end: &[u8] = loop {
         match take(NONE) {
             Ok(_) => break CRASH_RESPONSE.get().map_or(&[], Vec::as_slice),
-            Err(BETWEEN) if take(BETWEEN).is_ok() => break &END,
+            Err(BETWEEN) if take(BETWEEN).is_ok() => break &CLOSE_AND_END,
             Err(BETWEEN) => {}
             Err(WRITING) if Instant::now() < deadline => {
                 // Sleeps, in the way a signal handler may.

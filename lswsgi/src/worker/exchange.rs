@@ -18,16 +18,6 @@ pub trait Detach {
     fn detach<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T;
 }
 
-/// There is no interpreter to let go of: tests, and error paths outside Python.
-#[derive(Clone, Copy, Debug)]
-pub struct NoGil;
-
-impl Detach for NoGil {
-    fn detach<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
-        body()
-    }
-}
-
 /// The state of one worker's connection and request.
 #[derive(Debug)]
 pub struct Exchange {

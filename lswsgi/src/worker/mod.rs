@@ -17,5 +17,5 @@ pub mod outbound;
 pub mod serve;
 mod socket;
 
-pub use exchange::{Detach, Exchange, NoGil};
+pub use exchange::{Detach, Exchange};
 pub use serve::{Handler, Leave, serve};

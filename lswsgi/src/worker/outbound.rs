@@ -10,7 +10,7 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use lsapi::limits::MAX_STREAM_PAYLOAD;
-use lsapi::{CONN_CLOSE, HeadError, RESP_END, ResponseHead, put_stream, stream_header};
+use lsapi::{CLOSE_AND_END, HeadError, RESP_END, ResponseHead, put_stream, stream_header};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
@@ -41,17 +41,10 @@ pub enum End {
 
 impl End {
     const fn packets(self) -> &'static [u8] {
-        const CLOSE: [u8; 16] = {
-            let mut both = [0; 16];
-            let (close, end) = both.split_at_mut(CONN_CLOSE.len());
-            close.copy_from_slice(&CONN_CLOSE);
-            end.copy_from_slice(&RESP_END);
-            both
-        };
         match self {
             Self::No => &[],
             Self::KeepAlive | Self::CloseAnnounced => &RESP_END,
-            Self::Close => &CLOSE,
+            Self::Close => &CLOSE_AND_END,
         }
     }
 }

@@ -14,13 +14,13 @@ use rustix::net::{SocketFlags, accept_with};
 
 use crate::endpoint::{Endpoint, Listener};
 use crate::error::Error;
-use crate::log;
 use crate::settings::Settings;
 use crate::worker::exchange::{Detach, Exchange};
 use crate::worker::inbound::{Inbound, Wait};
 use crate::worker::outbound::{End, Phase};
 use crate::worker::socket::{Socket, TICK};
 use crate::worker::{answer, discard, gate};
+use crate::{log, parent};
 
 /// What runs requests: the embedded application, or a stand-in in tests.
 pub trait Handler: Detach {
@@ -120,7 +120,7 @@ impl<H: Handler> Worker<'_, H> {
                     }
                     idle_since = Instant::now();
                 }
-                None if gate::check_parent() => return Ok(self.stop_reason()),
+                None if gate::check_parent() => return Ok(stop_reason()),
                 None => {
                     if let Some(limit) = self.settings.max_idle.filter(|limit| idle_since.elapsed() >= *limit)
                     {
@@ -183,12 +183,12 @@ impl<H: Handler> Worker<'_, H> {
             return Step::Leave(Leave::MaxRequests(self.served));
         }
         if gate::is_stopping() && !keep {
-            return Step::Leave(self.stop_reason());
+            return Step::Leave(stop_reason());
         }
         if announced {
             // Only a stop or the idle limit announces the end of a connection beforehand.
             let idle = self.settings.max_idle.unwrap_or_default();
-            return Step::Leave(if gate::is_stopping() { self.stop_reason() } else { Leave::Idle(idle) });
+            return Step::Leave(if gate::is_stopping() { stop_reason() } else { Leave::Idle(idle) });
         }
         if keep { Step::Next } else { Step::ConnectionEnded }
     }
@@ -219,14 +219,14 @@ impl<H: Handler> Worker<'_, H> {
     fn wait_reason(&self, idle: bool) -> Leave {
         match self.settings.max_idle {
             Some(limit) if idle => Leave::Idle(limit),
-            _ => self.stop_reason(),
+            _ => stop_reason(),
         }
     }
+}
 
-    #[expect(clippy::unused_self, reason = "reads as one of the worker's reasons")]
-    fn stop_reason(&self) -> Leave {
-        if crate::parent::is_gone() { Leave::ParentDied } else { Leave::Stopped }
-    }
+/// Why a worker that has been asked to leave was asked.
+fn stop_reason() -> Leave {
+    if parent::is_gone() { Leave::ParentDied } else { Leave::Stopped }
 }
 
 /// What comes after a request.

@@ -1,5 +1,6 @@
 //! Strings with `{names}` in them: rendered into what is sent, matched against what arrives.
 
+use std::convert::Infallible;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
@@ -82,33 +83,29 @@ impl Template {
     /// # Errors
     /// [`TemplateError`] names the value that is missing.
     pub fn render(&self, vars: &Vars) -> Result<String, TemplateError> {
-        let mut text = String::new();
-        for part in &self.parts {
-            match part {
-                Part::Literal(literal) => text.push_str(literal),
-                Part::Var { name, .. } => match vars.get(name) {
-                    Some(value) => text.push_str(value),
-                    None => return Err(TemplateError { name: name.clone() }),
-                },
-            }
-        }
-        Ok(text)
+        self.fill(vars, |name| Err(TemplateError { name: name.to_owned() }))
     }
 
     /// The text with the values there are; places without one stay as they are written.
     #[must_use]
     pub fn show(&self, vars: &Vars) -> String {
+        match self.fill(vars, |name| Ok::<_, Infallible>(format!("{{{name}}}"))) {
+            Ok(text) => text,
+        }
+    }
+
+    fn fill<E>(&self, vars: &Vars, missing: impl Fn(&str) -> Result<String, E>) -> Result<String, E> {
         let mut text = String::new();
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
                 Part::Var { name, .. } => match vars.get(name) {
                     Some(value) => text.push_str(value),
-                    None => text.push_str(&format!("{{{name}}}")),
+                    None => text.push_str(&missing(name)?),
                 },
             }
         }
-        text
+        Ok(text)
     }
 
     /// Whether `text` as a whole is what this describes. Returns the values captured, none of them bound before.

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use lsapi::{AppPacket, PacketType, RequestBuilder};
 use mock_lsws::{
-    Address, Connection, DEFAULT_BACKLOG, End, Event, Incoming, Listener, Pace, SendError, Transcript, within,
+    Address, Connection, DEFAULT_BACKLOG, End, Event, Incoming, Listener, Pace, SendError, SentKind,
+    Transcript, within,
 };
 
 use crate::support::{LONG, block_on, eventually};
@@ -207,6 +208,29 @@ fn a_body_flows_both_ways_at_once() {
         assert_eq!(response.body.len(), len);
         assert!(response.body.ends_with(&body));
         drop(echo.join().unwrap());
+    });
+}
+
+#[test]
+fn a_body_may_be_sent_after_its_packet_and_the_transcript_tells_them_apart() {
+    block_on(async {
+        let (mut connection, mut app, transcript) = pair();
+        let packet = RequestBuilder::new("POST", "/").body_len(5).build();
+        connection.send_request(&packet, b"").await.unwrap();
+        connection.send_body(b"hello").await.unwrap();
+        connection.half_close().unwrap();
+        let mut received = Vec::new();
+        app.read_to_end(&mut received).unwrap();
+        assert_eq!(received, [&packet.encode()[..], b"hello"].concat());
+        let kinds: Vec<_> = transcript
+            .entries()
+            .into_iter()
+            .filter_map(|entry| match entry.event {
+                Event::Sent { kind, .. } => Some(kind),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(kinds, [SentKind::Request, SentKind::Body]);
     });
 }
 

@@ -5,7 +5,7 @@ use std::io;
 
 use lsapi::BodyLength;
 
-use super::buffer::{INITIAL_BUFFER, Inbound};
+use super::buffer::Inbound;
 use super::silence::Silence;
 use crate::worker::answer;
 use crate::worker::socket::Received;
@@ -73,18 +73,11 @@ impl Inbound {
     /// Steps over the request packet to its body.
     pub(crate) fn begin_body(&mut self, packet_len: usize, length: BodyLength) {
         self.start = (self.start + packet_len).min(self.end);
-        self.body = Body { total: length.known(), consumed: 0, ended: length == BodyLength::Known(0) };
-        if length == BodyLength::Unstated {
-            // Nothing says that a body follows, and nothing says that none does: the application is told that there is none.
-            self.body.ended = true;
-        }
+        // Of an unstated length nothing says that a body follows, and nothing that none does: the application is told that
+        // there is none.
+        let ended = matches!(length, BodyLength::Known(0) | BodyLength::Unstated);
+        self.body = Body { total: length.known(), consumed: 0, ended };
         self.note_progress();
-    }
-
-    /// Length of the request body in bytes; `None` if it is not known.
-    #[must_use]
-    pub const fn body_total(&self) -> Option<u64> {
-        self.body.total
     }
 
     /// Bytes of the body the application has not had yet; `None` while their number is not known.
@@ -112,21 +105,18 @@ impl Inbound {
         self.note_progress();
     }
 
-    /// Waits for more body and puts it into the buffer. Call it when the buffered part is used up.
+    /// Waits for more body and puts it into the buffer, whose body part is used up.
     ///
     /// # Errors
     /// When the body ends early or stalls; after that it counts as ended, so the error is seen once.
     pub fn fill_body(&mut self) -> Result<(), BodyError> {
-        if self.start == self.end {
-            self.start = 0;
-            self.end = 0;
-        }
+        debug_assert!(self.start == self.end, "bytes that have come would be forgotten");
+        self.start = 0;
+        self.end = 0;
         // Never past the body: what follows it belongs to the next request.
-        let room = self.buf.len().saturating_sub(self.end).max(INITIAL_BUFFER);
+        let room = self.buf.len();
         let left = self.body_left().map_or(room, |left| usize::try_from(left).unwrap_or(usize::MAX));
-        let missing = left.saturating_sub(self.filled().len());
-        let want = missing.min(room);
-        self.receive_body(want, None).map(|_| ())
+        self.receive_body(left.min(room), None).map(|_| ())
     }
 
     /// Waits for more body and puts it into `target` directly, past the buffer, which is empty.

@@ -10,7 +10,7 @@ use crate::settings::Settings;
 use crate::worker::socket::{Received, Socket};
 
 /// Bytes the buffer starts with; a browser's request is about a tenth of it.
-pub(super) const INITIAL_BUFFER: usize = 16 * 1024;
+const INITIAL_BUFFER: usize = 16 * 1024;
 
 /// The limits waiting and reading keep to.
 #[derive(Clone, Copy, Debug)]
