@@ -9,6 +9,8 @@
 
 mod assemble;
 mod bytes_spec;
+mod capability;
+mod declared;
 mod error;
 mod expectation;
 mod matcher;
@@ -29,6 +31,8 @@ mod vars;
 
 pub use assemble::assemble;
 pub use bytes_spec::{BytesError, BytesSpec};
+pub use capability::Capability;
+pub use declared::Declared;
 pub use error::ScenarioError;
 pub use expectation::{Ack, ConnCloseRule, ResponseExpectation};
 pub use matcher::{Matcher, Mismatch};

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::capability::Capability;
+use super::matcher::Matcher;
 use super::pairs::Pairs;
 use super::step::Step;
 use super::template::Template;
@@ -27,6 +29,10 @@ pub struct Scenario {
     pub why: String,
     /// Words to select cases by.
     pub tags: Vec<String>,
+    /// What the application has to provide; the case is skipped for one that does not.
+    pub needs: Vec<Capability>,
+    /// Lines of the application's stderr that are no sign of a mistake, whatever they look like.
+    pub may_log: Vec<Matcher>,
     /// How long the whole case may take, if not the runner's default.
     pub timeout: Option<Time>,
     /// How the application is started.

@@ -5,7 +5,9 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::capability::Capability;
 use super::error::{ScenarioError, position};
+use super::matcher::Matcher;
 use super::model::{Class, Scenario, Start};
 use super::step::StepTable;
 use super::time::Time;
@@ -20,6 +22,10 @@ struct ScenarioTable {
     why: Spanned<String>,
     #[serde(default)]
     tags: Vec<String>,
+    #[serde(default)]
+    needs: Vec<Capability>,
+    #[serde(default)]
+    may_log: Vec<Matcher>,
     timeout: Option<Time>,
     start: Start,
     step: Vec<Spanned<StepTable>>,
@@ -77,6 +83,8 @@ pub fn parse_text(id: &str, path: &Path, text: &str) -> Result<Scenario, Scenari
         spec: table.spec.into_inner(),
         why: table.why.into_inner(),
         tags: table.tags,
+        needs: table.needs,
+        may_log: table.may_log,
         timeout: table.timeout,
         start: table.start,
         steps,

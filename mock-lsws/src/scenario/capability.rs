@@ -1,0 +1,70 @@
+//! What an application may be able to do beyond what all have to: scenarios `need` it, subjects `provide` it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An ability that not every application has. A case that needs a missing one is skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capability {
+    /// `group`
+    Group,
+    /// `accept-notify`
+    AcceptNotify,
+    /// `busy-limit`
+    BusyLimit,
+    /// `early-end`
+    EarlyEnd,
+    /// `threads`
+    Threads,
+}
+
+impl Capability {
+    /// All there are.
+    pub const ALL: [Self; 5] =
+        [Self::Group, Self::AcceptNotify, Self::BusyLimit, Self::EarlyEnd, Self::Threads];
+
+    /// The name in scenario and subject files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::AcceptNotify => "accept-notify",
+            Self::BusyLimit => "busy-limit",
+            Self::EarlyEnd => "early-end",
+            Self::Threads => "threads",
+        }
+    }
+
+    /// What an application that has it does, in one line.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Group => "LSAPI_CHILDREN makes a process group that serves in parallel",
+            Self::AcceptNotify => "LSAPI_ACCEPT_NOTIFY is obeyed: REQ_RECEIVED comes at accept",
+            Self::BusyLimit => "LSAPI_MAX_BUSY_WORKER is obeyed: busy workers close their connections",
+            Self::EarlyEnd => "an application can end the response early and go on working",
+            Self::Threads => "a thread of the application runs between requests",
+        }
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_what_files_say() {
+        for capability in Capability::ALL {
+            let json = serde_json::to_value(capability).unwrap();
+            assert_eq!(json, capability.name());
+        }
+    }
+}
