@@ -7,10 +7,11 @@ use serde::Deserialize;
 
 use super::bytes_spec::{BytesError, BytesSpec};
 use super::pairs::Pairs;
+use super::request_spec::RequestError;
 use super::vars::Vars;
 
 /// Overrides of packet fields, by the protocol's names. What is not mentioned stays right.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawOverrides {
     magic: Option<BytesSpec>,
@@ -36,16 +37,38 @@ pub struct RawOverrides {
     known_hole: Option<BytesSpec>,
     /// Index entries of known headers, by HTTP name.
     known: Pairs<KnownSlot>,
+    /// Lengths of variables, by name.
+    env: Pairs<EnvLengths>,
+    /// Entries of other headers, by HTTP name.
+    unknown: Pairs<UnknownSlot>,
     /// Bytes taken off the end of the header block, so that the last header ends with it.
     block_cut: Option<usize>,
 }
 
 /// One entry of the known-header index.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct KnownSlot {
     len: Option<u16>,
     off: Option<i32>,
+}
+
+/// The lengths of a variable as the packet says them; right ones count the final NUL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct EnvLengths {
+    key_len: Option<u16>,
+    value_len: Option<u16>,
+}
+
+/// One entry of the array of other headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct UnknownSlot {
+    name_off: Option<i32>,
+    name_len: Option<i32>,
+    value_off: Option<i32>,
+    value_len: Option<i32>,
 }
 
 impl RawOverrides {
@@ -63,8 +86,8 @@ impl RawOverrides {
     /// Writes the overrides into `raw`.
     ///
     /// # Errors
-    /// [`BytesError`] if a value cannot be made.
-    pub(crate) fn apply(&self, raw: &mut RawRequest, root: &Path, vars: &Vars) -> Result<(), BytesError> {
+    /// [`RequestError`] if a value cannot be made, or a part is named that the packet does not have.
+    pub(crate) fn apply(&self, raw: &mut RawRequest, root: &Path, vars: &Vars) -> Result<(), RequestError> {
         let pair = |spec: &BytesSpec| {
             let bytes = spec.make(root, vars)?;
             let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
@@ -104,6 +127,26 @@ impl RawOverrides {
                 set(len, slot.len);
                 set(off, slot.off);
             }
+        }
+        for (name, lengths) in &self.env.0 {
+            let entry =
+                raw.env.iter_mut().find(|entry| entry.key.strip_suffix(b"\0") == Some(name.as_bytes()));
+            let entry = entry.ok_or_else(|| RequestError::Absent(format!("variable `{name}`")))?;
+            entry.key_len = lengths.key_len.or(entry.key_len);
+            entry.value_len = lengths.value_len.or(entry.value_len);
+        }
+        for (name, slot) in &self.unknown.0 {
+            let index = raw.unknown.iter().position(|entry| {
+                let name_at = usize::try_from(entry.name_off).ok();
+                let found = name_at.and_then(|at| raw.block.get(at..)?.get(..name.len()));
+                found == Some(name.as_bytes()) && usize::try_from(entry.name_len).ok() == Some(name.len())
+            });
+            let entry = index.and_then(|index| raw.unknown.get_mut(index));
+            let entry = entry.ok_or_else(|| RequestError::Absent(format!("other header `{name}`")))?;
+            set(&mut entry.name_off, slot.name_off);
+            set(&mut entry.name_len, slot.name_len);
+            set(&mut entry.value_off, slot.value_off);
+            set(&mut entry.value_len, slot.value_len);
         }
         if let Some(cut) = self.block_cut {
             raw.block.truncate(raw.block.len().saturating_sub(cut));

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use lsapi::{ByteOrder, RawEnv};
+use lsapi::limits::MAX_REQUEST_PACKET;
+use lsapi::{BeginRequest, ByteOrder, RawEnv, RawRequest};
 use serde::Deserialize;
 
 use crate::HttpRequest;
@@ -14,7 +15,7 @@ use super::template::Template;
 use super::vars::Vars;
 
 /// A request: everything has a default, and everything can be said or broken.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestSpec {
     /// The method, GET by default.
@@ -33,6 +34,13 @@ pub struct RequestSpec {
     body: Option<BytesSpec>,
     /// A length to announce for a body that later steps send.
     body_length: Option<u64>,
+    /// Headers `X-1: 1`, `X-2: 2` and so on, this many.
+    more_headers: usize,
+    /// Short variables behind the others, until the list has this many entries.
+    env_entries: usize,
+    /// A recorded packet, with its body, to send instead of one made here: a file, relative to the folder of all
+    /// scenarios. What is changed in it is only what `raw` and the subject's own variables change.
+    recording: Option<String>,
     /// The byte order of the packet's integers.
     byte_order: Order,
     /// Fields of the packet to set oneself.
@@ -60,6 +68,17 @@ pub enum RequestError {
     /// A name has no value.
     #[error(transparent)]
     Template(#[from] super::template::TemplateError),
+    /// `raw` is about a part that is not in the packet.
+    #[error("the request has no {0} whose fields `raw` could set")]
+    Absent(String),
+    /// A recording is no request.
+    #[error("{path} is no BEGIN_REQUEST packet: {source}")]
+    Recording {
+        /// The file.
+        path: String,
+        /// Why not.
+        source: lsapi::DecodeError,
+    },
 }
 
 impl RequestSpec {
@@ -69,6 +88,14 @@ impl RequestSpec {
             return Err(
                 "`body_length` is for a body that a later step sends; leave it out beside `body`".into()
             );
+        }
+        if let Some(recording) = &self.recording {
+            let alone = Self { recording: None, raw: RawOverrides::default(), ..self.clone() };
+            if alone != Self::default() {
+                return Err(format!(
+                    "the request is all in `{recording}`: beside `recording` there can only be `raw`"
+                ));
+            }
         }
         self.raw.validate()
     }
@@ -84,6 +111,21 @@ impl RequestSpec {
         root: &Path,
         vars: &Vars,
     ) -> Result<(Vec<u8>, Vec<u8>), RequestError> {
+        let (mut raw, body) = match &self.recording {
+            Some(path) => recorded(path, base_env, root)?,
+            None => self.laid_out(base_env, root, vars)?,
+        };
+        self.raw.apply(&mut raw, root, vars)?;
+        Ok((raw.encode(), body))
+    }
+
+    /// The right packet and the body that the keys other than `raw` describe.
+    fn laid_out(
+        &self,
+        base_env: &[(String, String)],
+        root: &Path,
+        vars: &Vars,
+    ) -> Result<(RawRequest, Vec<u8>), RequestError> {
         let rendered = |template: &Option<Template>, default: &str| match template {
             Some(template) => template.render(vars),
             None => Ok(default.to_owned()),
@@ -97,6 +139,9 @@ impl RequestSpec {
         }
         for (name, value) in &self.headers.0 {
             request = request.header(name, value.make(root, vars)?);
+        }
+        for number in 1..=self.more_headers {
+            request = request.header(format!("X-{number}"), number.to_string());
         }
         let mut builder = request.builder();
         for (name, value) in base_env {
@@ -127,14 +172,12 @@ impl RequestSpec {
         let mut raw = builder.build();
         if !self.without_env.is_empty() {
             raw.env.retain(|entry| !self.leaves_out(entry));
-            let offset_of = |name: &[u8]| {
-                let index = raw.env.iter().position(|entry| entry.key.strip_suffix(b"\0") == Some(name))?;
-                raw.env_value_offset(index)
-            };
-            raw.string_offsets = OFFSET_NAMES.map(|name| offset_of(name.as_bytes()).unwrap_or(0));
+            point_at_values(&mut raw);
         }
-        self.raw.apply(&mut raw, root, vars)?;
-        Ok((raw.encode(), body))
+        if raw.env.len() < self.env_entries {
+            raw.env.resize(self.env_entries, RawEnv::new(b"n", b""));
+        }
+        Ok((raw, body))
     }
 
     fn has_header(&self, name: &str) -> bool {
@@ -149,9 +192,44 @@ impl RequestSpec {
 /// The variables whose values the packet's four string offsets point at, in that order.
 const OFFSET_NAMES: [&str; 4] = ["SCRIPT_FILENAME", "SCRIPT_NAME", "QUERY_STRING", "REQUEST_METHOD"];
 
+/// The recorded packet and body in the file `path`. An application that is told its script by the request cannot know the
+/// recorded one, so the subject's variables replace those of the recording; without any, not a byte is changed.
+fn recorded(
+    path: &str,
+    base_env: &[(String, String)],
+    root: &Path,
+) -> Result<(RawRequest, Vec<u8>), RequestError> {
+    let bytes = BytesSpec::File(path.to_owned()).make(root, &Vars::default())?;
+    let request = BeginRequest::decode(&bytes, MAX_REQUEST_PACKET)
+        .map_err(|source| RequestError::Recording { path: path.to_owned(), source })?;
+    let mut raw = RawRequest::from(&request);
+    let body = bytes.get(request.header().len..).unwrap_or_default().to_vec();
+    if !base_env.is_empty() {
+        for (name, value) in base_env {
+            let entry = RawEnv::new(name.as_bytes(), value.as_bytes());
+            match raw.env.iter_mut().find(|known| known.key == entry.key) {
+                Some(known) => *known = entry,
+                None => raw.env.push(entry),
+            }
+        }
+        raw.padding = None;
+        point_at_values(&mut raw);
+    }
+    Ok((raw, body))
+}
+
+/// Lets the string offsets point at the values where they are now.
+fn point_at_values(raw: &mut RawRequest) {
+    let offset_of = |name: &[u8]| {
+        let index = raw.env.iter().position(|entry| entry.key.strip_suffix(b"\0") == Some(name))?;
+        raw.env_value_offset(index)
+    };
+    raw.string_offsets = OFFSET_NAMES.map(|name| offset_of(name.as_bytes()).unwrap_or(0));
+}
+
 #[cfg(test)]
 mod tests {
-    use lsapi::{BeginRequest, BodyLength, limits::MAX_REQUEST_PACKET};
+    use lsapi::BodyLength;
 
     use super::*;
 
@@ -205,5 +283,56 @@ mod tests {
             assert_eq!(broken.len(), right.len(), "{text}");
             assert_eq!(right.iter().zip(&broken).position(|(a, b)| a != b), Some(at), "{text}");
         }
+    }
+
+    #[test]
+    fn entries_of_lists_can_be_broken_by_name() {
+        let right = made("headers = { X-A = '1' }").0;
+        let decoded = BeginRequest::decode(&right, MAX_REQUEST_PACKET).unwrap();
+        let key_len = right.windows(12).position(|window| window == b"REQUEST_URI\0").unwrap() - 4;
+        let name_off = right.len() - decoded.header_block().len() - 16;
+        for (raw, at) in [
+            ("env = { REQUEST_URI = { key_len = 0 } }", key_len + 1),
+            ("env = { REQUEST_URI = { value_len = 0 } }", key_len + 3),
+            ("unknown = { X-A = { name_off = -1 } }", name_off),
+            ("unknown = { X-A = { name_len = -1 } }", name_off + 4),
+            ("unknown = { X-A = { value_off = -1 } }", name_off + 8),
+            ("unknown = { X-A = { value_len = -1 } }", name_off + 12),
+        ] {
+            let broken = made(&format!("headers = {{ X-A = '1' }}\nraw = {{ {raw} }}")).0;
+            assert_eq!(broken.len(), right.len(), "{raw}");
+            assert_eq!(right.iter().zip(&broken).position(|(a, b)| a != b), Some(at), "{raw}");
+        }
+        for raw in ["env = { NAME = { key_len = 0 } }", "unknown = { X-B = { name_off = 0 } }"] {
+            let spec: RequestSpec = toml::from_str(&format!("raw = {{ {raw} }}")).unwrap();
+            let error = spec.make(&[], Path::new("."), &Vars::default()).unwrap_err();
+            assert!(matches!(error, RequestError::Absent(_)), "{raw}: {error}");
+        }
+    }
+
+    #[test]
+    fn lists_can_be_made_long() {
+        let packet = made("more_headers = 600\nenv_entries = 8192").0;
+        let request = BeginRequest::decode(&packet, MAX_REQUEST_PACKET).unwrap();
+        assert_eq!(request.env().iter().count(), 8192);
+        assert_eq!(request.unknown_headers().entries().count(), 600);
+        assert!(packet.len() < 100_000, "{}", packet.len());
+    }
+
+    #[test]
+    fn a_recording_is_sent_as_it_is_but_for_the_variables_of_the_subject() {
+        let recordings = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios"));
+        let spec: RequestSpec = toml::from_str("recording = 'recordings/wsgi-post.bin'").unwrap();
+        let bytes = std::fs::read(recordings.join("recordings/wsgi-post.bin")).unwrap();
+        let (packet, body) = spec.make(&[], recordings, &Vars::default()).unwrap();
+        assert_eq!([packet.as_slice(), body.as_slice()].concat(), bytes);
+        let script = [("SCRIPT_FILENAME".to_owned(), "/srv/a.php".to_owned())];
+        let (packet, _) = spec.make(&script, recordings, &Vars::default()).unwrap();
+        let request = BeginRequest::decode(&packet, MAX_REQUEST_PACKET).unwrap();
+        assert_eq!(request.script_filename(), Some(&b"/srv/a.php"[..]));
+        assert_eq!(request.request_method(), Some(&b"POST"[..]));
+
+        let spec: RequestSpec = toml::from_str("recording = 'x.bin'\npath = '/a'").unwrap();
+        assert!(spec.validate().unwrap_err().contains("there can only be `raw`"));
     }
 }
