@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
-use mock_lsws::scenario::Scenario;
+use mock_lsws::scenario::{Declared, Scenario};
 use tokio::sync::mpsc;
 
 use crate::cli::{Cli, Command, ProxyArgs, RunArgs, SelectArgs};
@@ -128,7 +128,7 @@ fn select(args: &SelectArgs) -> Result<(PathBuf, Vec<Scenario>), Error> {
     let root = checkout::scenarios(args.scenarios.as_deref())?;
     let classes = args.classes.iter().copied().map(Into::into).collect();
     let filter = Filter { patterns: args.patterns.clone(), classes };
-    let mut cases = catalog::load(&root)?;
+    let mut cases = catalog::load(&root, &Declared::default())?;
     cases.retain(|case| filter.selects(case));
     if cases.is_empty() {
         return Err(Error::NothingSelected { patterns: filter.describe() });

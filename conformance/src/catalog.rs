@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use mock_lsws::scenario::{Scenario, parse_file};
+use mock_lsws::scenario::{Declared, Scenario, parse_file};
 
 use crate::{Error, checkout};
 
 /// Folders beside the areas that hold no cases.
 const NOT_AREAS: [&str; 3] = ["apps", "recordings", "subjects"];
 
-/// Reads every scenario below `root`, in the order of their IDs.
+/// Reads every scenario below `root`, in the order of their IDs. `declared` are the figures of the subject they are for.
 ///
 /// # Errors
 /// [`Error::BadScenarios`] with the first mistake of every wrong file.
-pub fn load(root: &Path) -> Result<Vec<Scenario>, Error> {
+pub fn load(root: &Path, declared: &Declared) -> Result<Vec<Scenario>, Error> {
     let mut files = Vec::new();
     for area in entries(root)? {
         let is_area = area.file_name().is_some_and(|name| !NOT_AREAS.iter().any(|not| name == *not));
@@ -24,8 +24,8 @@ pub fn load(root: &Path) -> Result<Vec<Scenario>, Error> {
     let mut cases = Vec::new();
     let mut mistakes = Vec::new();
     for file in files {
-        match parse_file(root, &file) {
-            Ok(case) => cases.push(case),
+        match parse_file(root, &file, declared) {
+            Ok(more) => cases.extend(more),
             Err(mut mistake) => {
                 mistake.path = checkout::shown(&mistake.path);
                 mistakes.push(mistake);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use conformance::subject::Subject;
 use conformance::{catalog, checkout};
-use mock_lsws::scenario::Scenario;
+use mock_lsws::scenario::{Declared, Scenario};
 
 use crate::support;
 
@@ -16,7 +16,7 @@ const REQUIRED: [&str; 29] = [
 ];
 
 fn cases() -> Vec<Scenario> {
-    catalog::load(&support::scenarios()).unwrap()
+    catalog::load(&support::scenarios(), &Declared::default()).unwrap()
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn ids_are_paths_and_sorted() {
     let cases = cases();
     assert!(cases.windows(2).all(|pair| pair[0].id < pair[1].id));
     for case in cases {
-        assert_eq!(support::scenarios().join(&case.id).with_extension("toml"), case.path);
+        assert_eq!(support::scenarios().join(&case.file_id).with_extension("toml"), case.path);
     }
 }
 
@@ -86,7 +86,7 @@ fn a_link_to_a_folder_above_does_not_multiply_cases() {
     let steps = "[[step]]\nrequest = {}\n";
     let folder = support::folder(&[("one", &support::scenario("worker", "hello", steps))]);
     std::os::unix::fs::symlink("../case", folder.path().join("case/again")).unwrap();
-    assert_eq!(catalog::load(folder.path()).unwrap().len(), 1);
+    assert_eq!(catalog::load(folder.path(), &Declared::default()).unwrap().len(), 1);
 }
 
 #[test]

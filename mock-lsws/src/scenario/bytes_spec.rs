@@ -186,6 +186,7 @@ mod tests {
     #[test]
     fn every_form_makes_its_bytes() {
         assert_eq!(made(r#""abc""#), b"abc");
+        assert_eq!(made("7"), b"7");
         assert_eq!(made(r#"{ hex = "4c 53 FF" }"#), b"LS\xff");
         assert_eq!(made(r#"{ text = "ab", repeat = 3 }"#), b"ababab");
         assert_eq!(made(r#"["a", { hex = "00" }, "b"]"#), b"a\0b");
@@ -202,7 +203,7 @@ mod tests {
             r#"{ hex = "zz" }"#,
             r#"{ text = "a", hex = "00" }"#,
             "{}",
-            "7",
+            "true",
             r#"{ seed = 1 }"#,
         ] {
             assert!(toml::from_str::<Holder>(&format!("value = {value}")).is_err(), "{value}");

@@ -15,8 +15,10 @@ use super::time::Time;
 /// One case.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// The path below the folder of all scenarios, without `.toml`. Never changes: people quote it.
+    /// The ID of its file, and `[k=v]` behind it where the file makes several cases. Never changes: people quote it.
     pub id: String,
+    /// The path of the file below the folder of all scenarios, without `.toml`.
+    pub file_id: String,
     /// The file.
     pub path: PathBuf,
     /// What has to be true, in one sentence.

@@ -1,12 +1,16 @@
 //! From a file's text to a scenario.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use bumpalo::Bump;
 use serde::Deserialize;
 use toml::Spanned;
+use toml::de::DeTable;
 
 use super::capability::Capability;
+use super::declared::Declared;
 use super::error::{ScenarioError, position};
+use super::expand::{Expanded, Mistake, expand};
 use super::matcher::Matcher;
 use super::model::{Class, Scenario, Start};
 use super::step::StepTable;
@@ -31,11 +35,12 @@ struct ScenarioTable {
     step: Vec<Spanned<StepTable>>,
 }
 
-/// Reads the scenario in file `path`; its ID is the path below `root`.
+/// Reads the file `path`: one case, or one for each combination of the values in its matrix. The ID is the path below
+/// `root`. `declared` is what names such as `{subject.kill_window}` stand for.
 ///
 /// # Errors
 /// The first mistake in the file, with its place.
-pub fn parse_file(root: &Path, path: &Path) -> Result<Scenario, ScenarioError> {
+pub fn parse_file(root: &Path, path: &Path, declared: &Declared) -> Result<Vec<Scenario>, ScenarioError> {
     let bytes = std::fs::read(path)
         .map_err(|error| ScenarioError::at(path, "", 0, &format!("cannot be read: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -43,41 +48,87 @@ pub fn parse_file(root: &Path, path: &Path) -> Result<Scenario, ScenarioError> {
         ScenarioError::at(path, &valid, at, "from here on this is not UTF-8, which scenarios are written in")
     })?;
     let below = path.strip_prefix(root).unwrap_or(path).with_extension("");
-    parse_text(&below.to_string_lossy(), path, &text)
+    parse_cases(&below.to_string_lossy(), path, &text, declared)
 }
 
-/// Reads the scenario `id` from `text`, which messages attribute to `path`.
+/// Reads the cases of the file `id` from `text`, which messages attribute to `path`; the rest is as for [`parse_file`].
 ///
 /// # Errors
 /// The first mistake in the text, with its place.
-pub fn parse_text(id: &str, path: &Path, text: &str) -> Result<Scenario, ScenarioError> {
-    let at = |offset: usize, message: &str| ScenarioError::at(path, text, offset, message);
-    let table: ScenarioTable = toml::from_str(text)
-        .map_err(|error| at(error.span().map_or(0, |span| span.start), error.message()))?;
+pub fn parse_cases(
+    id: &str,
+    path: &Path,
+    text: &str,
+    declared: &Declared,
+) -> Result<Vec<Scenario>, ScenarioError> {
+    let at = |(offset, message): Mistake| ScenarioError::at(path, text, offset, &message);
+    let texts = Bump::new();
+    let table = DeTable::parse(text).map_err(|error| at(toml_mistake(&error)))?;
+    let expanded = expand(table.get_ref().clone(), declared, &texts).map_err(at)?;
+    let read = |case: &Expanded<'_>| {
+        scenario(text, Spanned::new(table.span(), case.table.clone())).map(|case_of| Scenario {
+            id: format!("{id}{}", case.suffix),
+            file_id: id.to_owned(),
+            path: path.to_owned(),
+            ..case_of
+        })
+    };
+    let mut cases = Vec::new();
+    for case in &expanded {
+        cases.push(read(case).map_err(|(offset, message)| {
+            // A mistake in one case and not in all has to do with the values of that one.
+            let everywhere =
+                expanded.iter().all(|other| read(other).is_err_and(|(_, other)| other == message));
+            let which = if everywhere { String::new() } else { format!(" (in case {})", case.suffix) };
+            at((offset, message + &which))
+        })?);
+    }
+    Ok(cases)
+}
 
+/// Reads the one case `id` from `text`, a scenario without a matrix, with everything declared as by default.
+///
+/// # Errors
+/// As for [`parse_cases`], and when there is a matrix.
+pub fn parse_text(id: &str, path: &Path, text: &str) -> Result<Scenario, ScenarioError> {
+    let mut cases = parse_cases(id, path, text, &Declared::default())?;
+    match (cases.pop(), cases.is_empty()) {
+        (Some(case), true) => Ok(case),
+        _ => Err(ScenarioError::at(path, text, 0, "this is more than one case: it has a `[matrix]`")),
+    }
+}
+
+fn toml_mistake(error: &toml::de::Error) -> Mistake {
+    (error.span().map_or(0, |span| span.start), error.message().to_owned())
+}
+
+/// The scenario that `table` is, without a name yet. `text` is the file it stands in.
+fn scenario(text: &str, table: Spanned<DeTable<'_>>) -> Result<Scenario, Mistake> {
+    let table =
+        ScenarioTable::deserialize(toml::Deserializer::from(table)).map_err(|error| toml_mistake(&error))?;
     for (name, value) in [("title", &table.title), ("why", &table.why)] {
         if value.get_ref().trim().is_empty() {
-            return Err(at(
-                value.span().start,
-                &format!("`{name}` is empty: it is what people read when the case fails"),
-            ));
+            let message = format!("`{name}` is empty: it is what people read when the case fails");
+            return Err((value.span().start, message));
         }
     }
     if table.spec.get_ref().is_empty() {
-        return Err(at(table.spec.span().start, "`spec` names no clause: say which rule this case tests"));
+        let message = "`spec` names no clause: say which rule this case tests";
+        return Err((table.spec.span().start, message.into()));
     }
     let mut steps = Vec::new();
     for step in table.step {
         let offset = step.span().start;
         let (line, column) = position(text, offset);
-        steps.push(step.into_inner().resolve(line, column).map_err(|message| at(offset, &message))?);
+        steps.push(step.into_inner().resolve(line, column).map_err(|message| (offset, message))?);
     }
     if steps.is_empty() {
-        return Err(at(0, "there is no `[[step]]`: nothing would be tested"));
+        return Err((0, "there is no `[[step]]`: nothing would be tested".into()));
     }
     Ok(Scenario {
-        id: id.to_owned(),
-        path: path.to_owned(),
+        id: String::new(),
+        file_id: String::new(),
+        path: PathBuf::new(),
         title: table.title.into_inner(),
         class: table.class,
         spec: table.spec.into_inner(),
@@ -123,7 +174,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a.toml");
         std::fs::write(&file, b"title = 't'\nwhy = '\xff'\n").unwrap();
-        let error = parse_file(dir.path(), &file).unwrap_err();
+        let error = parse_file(dir.path(), &file, &Declared::default()).unwrap_err();
         assert_eq!((error.line, error.column), (2, 8), "{error}");
     }
 

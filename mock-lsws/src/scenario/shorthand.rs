@@ -39,6 +39,11 @@ impl<'de, T: Shorthand> Visitor<'de> for ShorthandVisitor<T> {
         T::from_text(text).map_err(E::custom)
     }
 
+    // A name in a text may stand for a number.
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
         let table = de::Deserialize::deserialize(MapAccessDeserializer::new(map))?;
         T::from_table(table).map_err(de::Error::custom)

@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::vars::Vars;
 
@@ -184,8 +185,24 @@ impl fmt::Display for Template {
 
 impl<'de> Deserialize<'de> for Template {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let source = String::deserialize(deserializer)?;
-        Self::parse(&source).map_err(de::Error::custom)
+        struct TemplateVisitor;
+        impl Visitor<'_> for TemplateVisitor {
+            type Value = Template;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Template, E> {
+                Template::parse(text).map_err(E::custom)
+            }
+
+            // A name in a text may stand for a number.
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Template, E> {
+                self.visit_str(&number.to_string())
+            }
+        }
+        deserializer.deserialize_any(TemplateVisitor)
     }
 }
 

@@ -44,6 +44,9 @@ impl Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < Duration::from_millis(1) {
+            return write!(f, "{}ms", self.0.as_secs_f64() * 1000.0);
+        }
         write!(f, "{:?}", self.0)
     }
 }
@@ -64,6 +67,14 @@ mod tests {
         assert_eq!(Time::parse("500ms").unwrap().0, Duration::from_millis(500));
         assert_eq!(Time::parse("1.5s").unwrap().0, Duration::from_millis(1500));
         assert_eq!(Time::parse("2min").unwrap().0, Duration::from_secs(120));
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read_again() {
+        for text in ["0ms", "0.25ms", "10ms", "999ms", "1.5s", "90s"] {
+            let time = Time::parse(text).unwrap();
+            assert_eq!(Time::parse(&time.to_string()), Ok(time), "{time}");
+        }
     }
 
     #[test]
