@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -54,8 +54,12 @@ fn with_causes(error: &Error) -> String {
 }
 
 fn run(args: &RunArgs) -> Result<u8, Error> {
-    let (root, cases) = select(&args.select)?;
-    let subject = Subject::load(&args.subject, &root)?;
+    let root = checkout::scenarios(args.select.scenarios.as_deref())?;
+    let subject = Subject::load(&args.subject, &root);
+    // Mistakes in scenarios come first: they are there whatever the subject.
+    let declared = subject.as_ref().map_or_else(|_| Declared::default(), |subject| subject.declares);
+    let cases = select(&args.select, &root, &declared)?;
+    let subject = subject?;
     let checkout = root.parent().unwrap_or(&root);
     let binary = binary::find(&subject.source, args.binary.as_deref(), subject.folder(), checkout, |what| {
         anstream::eprintln!("conformance: {what}");
@@ -110,7 +114,8 @@ fn report(mut events: mpsc::UnboundedReceiver<Event>, verbosity: u8) -> io::Resu
 }
 
 fn list(args: &SelectArgs) -> Result<(), Error> {
-    let (_, cases) = select(args)?;
+    let root = checkout::scenarios(args.scenarios.as_deref())?;
+    let cases = select(args, &root, &Declared::default())?;
     let mut out = anstream::stdout().lock();
     for case in cases {
         let Scenario { id, class, title, .. } = case;
@@ -123,17 +128,16 @@ fn list(args: &SelectArgs) -> Result<(), Error> {
     Ok(())
 }
 
-/// The folder of scenarios and the cases selected from it.
-fn select(args: &SelectArgs) -> Result<(PathBuf, Vec<Scenario>), Error> {
-    let root = checkout::scenarios(args.scenarios.as_deref())?;
+/// The cases selected from the folder `root`, for a subject with the figures `declared`.
+fn select(args: &SelectArgs, root: &Path, declared: &Declared) -> Result<Vec<Scenario>, Error> {
     let classes = args.classes.iter().copied().map(Into::into).collect();
     let filter = Filter { patterns: args.patterns.clone(), classes };
-    let mut cases = catalog::load(&root, &Declared::default())?;
+    let mut cases = catalog::load(root, declared)?;
     cases.retain(|case| filter.selects(case));
     if cases.is_empty() {
         return Err(Error::NothingSelected { patterns: filter.describe() });
     }
-    Ok((root, cases))
+    Ok(cases)
 }
 
 fn run_proxy(args: &ProxyArgs) -> u8 {

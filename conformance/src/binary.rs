@@ -23,7 +23,7 @@ pub fn find(
     }
     match source {
         BinarySource::CargoPackage(package) => build(package, root, say),
-        BinarySource::File(name) => locate(name, folder),
+        BinarySource::File(_) => locate(&source.file().unwrap_or_default(), folder),
         BinarySource::NotNeeded => Ok(PathBuf::new()),
     }
 }
@@ -41,7 +41,7 @@ pub(crate) fn locate(name: &str, folder: &Path) -> Result<PathBuf, SubjectError>
 }
 
 fn existing(path: PathBuf) -> Result<PathBuf, SubjectError> {
-    if path.is_file() { Ok(path) } else { Err(SubjectError::NoBinary(path)) }
+    if path.is_file() { Ok(path) } else { Err(SubjectError::NoBinary { path, build: None }) }
 }
 
 /// One line of what cargo prints with `--message-format=json`; other kinds of lines have no `executable`.

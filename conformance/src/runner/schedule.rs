@@ -66,8 +66,14 @@ async fn drive(
     running: &mut JoinSet<CaseResult>,
 ) -> Result<(), Error> {
     let started = Instant::now();
-    let (ready, skipped): (Vec<_>, Vec<_>) =
-        plan.cases.iter().cloned().partition(|case| plan.subject.plays(&case.start.role));
+    let mut ready = Vec::new();
+    let mut skipped = Vec::new();
+    for case in plan.cases.iter().cloned() {
+        match plan.subject.lacks(&case) {
+            None => ready.push(case),
+            Some(reason) => skipped.push((case, reason)),
+        }
+    }
     if let Some(first) = ready.first() {
         preflight::check(plan, &first.start.role).await?;
     }
@@ -77,8 +83,7 @@ async fn drive(
     };
     tell(Event::RunStarted { subject: plan.subject.name.clone(), cases: plan.cases.len(), jobs: plan.jobs });
     let mut summary = Summary::default();
-    for case in skipped {
-        let reason = format!("{} has no role `{}`", plan.subject.name, case.start.role);
+    for (case, reason) in skipped {
         let verdict = Verdict::Skipped { reason };
         summary.count(&verdict);
         tell(Event::CaseFinished(Box::new(CaseResult::new(&case, Duration::ZERO, verdict, Vec::new()))));
