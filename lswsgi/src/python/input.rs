@@ -47,7 +47,7 @@ impl Input {
         let limit = size.and_then(|size| u64::try_from(size).ok());
         let want = match (inbound.body_left(), limit) {
             (Some(left), limit) => left.min(limit.unwrap_or(u64::MAX)),
-            // The length is not known, and no end will ever be seen: what has come is all that can be promised.
+            // The length is not known, and the end may never be seen: what has come is all that can be promised.
             (None, Some(limit)) => {
                 if limit > 0 && inbound.buffered_body().is_empty() {
                     fill(py, &mut inbound)?;
@@ -105,7 +105,7 @@ impl Input {
     }
 }
 
-/// Takes `want` bytes, waiting for what has not come.
+/// Takes `want` bytes, waiting for what has not come; fewer where a body without a known length ends.
 fn collect(inbound: &mut Inbound, want: usize) -> Result<Vec<u8>, Failed> {
     let mut bytes = Vec::new();
     let buffered = inbound.buffered_body();
@@ -119,8 +119,12 @@ fn collect(inbound: &mut Inbound, want: usize) -> Result<Vec<u8>, Failed> {
             bytes.try_reserve(step).map_err(|_| Failed::Memory)?;
             bytes.resize(count + step, 0);
         }
-        count += inbound.read_body_into(&mut bytes[count..]).map_err(Failed::Body)?;
+        match inbound.read_body_into(&mut bytes[count..]).map_err(Failed::Body)? {
+            0 => break,
+            more => count += more,
+        }
     }
+    bytes.truncate(count);
     Ok(bytes)
 }
 

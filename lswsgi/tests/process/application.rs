@@ -171,6 +171,53 @@ fn a_stalled_body_times_out_and_the_worker_goes_on() {
 }
 
 #[test]
+fn a_body_without_a_length_ends_where_the_server_ends_it() {
+    let streamed = RequestBuilder::new("POST", "/").raw_body_len(-1).encode();
+    for (expression, expected) in [
+        ("(input.read(), input.read())", r"(b'one\ntwo', b'')"),
+        ("(input.read(2), input.read(100), input.read(100), input.read(1))", r"(b'on', b'e\ntwo', b'', b'')"),
+        ("(input.readline(), input.readlines(), input.readline())", r"(b'one\n', [b'two'], b'')"),
+        ("(list(input), list(input))", r"([b'one\n', b'two'], [])"),
+    ] {
+        let (_worker, mut connection) = Start::application(&evaluate(expression)).connected();
+        connection.send(&[&streamed[..], b"one\ntwo"].concat());
+        connection.finish();
+        let response = connection.response();
+        assert_eq!(response.text(), expected, "{expression}");
+        assert_eq!(response.names()[1..], ["RESP_HEADER", "RESP_STREAM", "CONN_CLOSE", "RESP_END"]);
+        connection.expect_end();
+    }
+}
+
+#[test]
+fn a_body_without_a_length_whose_server_is_gone_is_not_taken_for_a_whole_one() {
+    let (worker, path) = Start::application(&evaluate("input.read()")).listening();
+    let mut connection = Connection::to(&path);
+    connection.send(&RequestBuilder::new("POST", "/").raw_body_len(-1).encode());
+    connection.next(&mut Response::default());
+    connection.send(b"half a fi");
+    drop(connection);
+    worker.wait_log("request body cut short: 9 bytes arrived, length unknown");
+    assert_eq!(Connection::to(&path).get("/").text(), "b''");
+}
+
+#[test]
+fn a_length_of_minus_two_is_a_content_length_of_any_size_or_no_body() {
+    let source = evaluate("(environ.get('CONTENT_LENGTH'), input.read(5), environ['wsgi.input_terminated'])");
+    let (_worker, path) = Start::application(&source).listening();
+    let huge = RequestBuilder::new("POST", "/").body_len(3_000_000_000).raw_body_len(-2);
+    let mut connection = Connection::to(&path);
+    connection.send(&[&huge.encode()[..], b"01234567"].concat());
+    let response = connection.response();
+    assert_eq!(response.text(), "('3000000000', b'01234', True)");
+    assert!(response.names().contains(&"CONN_CLOSE"));
+    drop(connection);
+    let mut connection = Connection::to(&path);
+    connection.send(&RequestBuilder::new("POST", "/").raw_body_len(-2).encode());
+    assert_eq!(connection.response().text(), "(None, b'', True)");
+}
+
+#[test]
 fn start_response_rules_are_kept() {
     let rules = "import sys\n\
         def attempt(call):\n\

@@ -105,7 +105,8 @@ impl Inbound {
         self.note_progress();
     }
 
-    /// Waits for more body and puts it into the buffer, whose body part is used up.
+    /// Waits for more body and puts it into the buffer, whose body part is used up. Nothing comes where a body without a
+    /// known length ends.
     ///
     /// # Errors
     /// When the body ends early or stalls; after that it counts as ended, so the error is seen once.
@@ -121,7 +122,7 @@ impl Inbound {
 
     /// Waits for more body and puts it into `target` directly, past the buffer, which is empty.
     ///
-    /// Returns how many bytes came, at least one.
+    /// Returns how many bytes came; 0 where a body without a known length ends.
     ///
     /// # Errors
     /// As [`fill_body`](Self::fill_body).
@@ -143,6 +144,10 @@ impl Inbound {
                 Received::Bytes(count) => return Ok(count),
                 Received::Tick | Received::Interrupted
                     if silence.note(received) < self.limits.body_timeout => {}
+                Received::Eof if self.is_end_of_stream() => {
+                    self.body.ended = true;
+                    return Ok(0);
+                }
                 ended => {
                     self.body.ended = true;
                     let arrived = self.body.consumed + self.filled().len() as u64;
@@ -156,6 +161,13 @@ impl Inbound {
                 }
             }
         }
+    }
+
+    /// Whether the end of what the server sends is the end of the body as well: its length is not known, and the server
+    /// still waits for the response. One that has closed the connection has given the request up, and half a file must not
+    /// be taken for a whole one. (Over TCP the two look the same.)
+    fn is_end_of_stream(&self) -> bool {
+        self.body.total.is_none() && self.socket.as_ref().is_some_and(|socket| !socket.is_hung_up())
     }
 
     /// Whether everything of the body that has not been read is in the buffer, so that the connection can go on.
