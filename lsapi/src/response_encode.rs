@@ -54,9 +54,14 @@ pub fn put_stream(body: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends `text` as STDERR_STREAM packets, as many as its length takes; none for an empty one.
-pub fn put_stderr(text: &[u8], out: &mut Vec<u8>) {
-    for chunk in text.chunks(MAX_STREAM_PAYLOAD) {
+/// Appends `text` as STDERR_STREAM packets, as many as its length takes; none for an empty one. Where it has to be cut, it
+/// is cut behind a line if there is one, because a server logs packet by packet.
+pub fn put_stderr(mut text: &[u8], out: &mut Vec<u8>) {
+    while !text.is_empty() {
+        let (most, beyond) = text.split_at(text.len().min(MAX_STREAM_PAYLOAD));
+        let newline = most.iter().rposition(|&byte| byte == b'\n').filter(|_| !beyond.is_empty());
+        let (chunk, rest) = text.split_at(newline.map_or(most.len(), |at| at + 1));
+        text = rest;
         // A server takes a payload of this shape for a PID notice and does not log it. In two packets it is text.
         let split =
             if chunk.len() == 8 && chunk.starts_with(&PID_MARK) { PID_MARK.len() } else { chunk.len() };
@@ -221,6 +226,27 @@ mod tests {
         assert!(matches!(head.clone().push(b"XX", &value), Err(HeadError::HeadTooLarge { .. })));
         head.push(b"X", &value).unwrap();
         assert_eq!(head.payload_len(), MAX_RESPONSE_HEADER_PAYLOAD);
+    }
+
+    #[test]
+    fn long_error_text_is_cut_behind_lines_where_it_has_any() {
+        let sizes = |text: &[u8]| {
+            let mut out = Vec::new();
+            put_stderr(text, &mut out);
+            let (mut rest, mut sizes) = (&out[..], Vec::new());
+            while !rest.is_empty() {
+                let header = PacketHeader::decode(rest).unwrap();
+                sizes.push(header.len - HEADER_LEN);
+                rest = &rest[header.len..];
+            }
+            sizes
+        };
+        assert_eq!(sizes(b""), [0; 0]);
+        assert_eq!(sizes(&[b'x'; MAX_STREAM_PAYLOAD + 1]), [MAX_STREAM_PAYLOAD, 1]);
+        let lines =
+            [vec![b'x'; 9_999], vec![b'\n'], vec![b'y'; 9_999], vec![b'\n'], b"partial".to_vec()].concat();
+        assert_eq!(sizes(&lines), [10_000, 10_007]);
+        assert_eq!(sizes(&lines[..MAX_STREAM_PAYLOAD]), [MAX_STREAM_PAYLOAD]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use clap::Parser;
 
 use crate::exit_code;
 use crate::log::Level;
+use crate::settings::ErrorLog;
 
 /// The command line.
 #[derive(Clone, Debug, Parser)]
@@ -53,6 +54,11 @@ pub struct Arguments {
     )]
     pub max_request_packet: u32,
 
+    /// Where wsgi.errors and tracebacks go: standard error, or over the connection into the server's own log [default:
+    /// stderr]
+    #[arg(long, value_name = "WHERE")]
+    pub errors: Option<ErrorLog>,
+
     /// Least important lines to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: Level,
@@ -68,6 +74,7 @@ Environment (read at start, then removed; the application never sees it):
   LSAPI_MAX_IDLE         seconds without a request before the process exits [300]; 0: never
   LSAPI_PPID_NO_CHECK    if set, do not exit when the starting process dies
   LSAPI_ALLOW_CORE_DUMP  if set, allow core files
+  LSWSGI_ERRORS          what --errors is if it is not given [stderr]
 
 Exit codes:
   0 left of its own accord   2 usage, or no socket on descriptor 0   3 Python did not start

@@ -58,6 +58,17 @@ pub fn debug(text: Arguments<'_>) {
     line(Level::Debug, text);
 }
 
+/// Writes text of the application as it is. What cannot be written is dropped: there is nowhere to complain.
+pub fn text(mut text: &[u8]) {
+    while !text.is_empty() {
+        match rustix::io::write(rustix::stdio::stderr(), text) {
+            Ok(count @ 1..) => text = &text[count..],
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(0) | Err(_) => return,
+        }
+    }
+}
+
 fn line(level: Level, text: Arguments<'_>) {
     if level as u8 > THRESHOLD.load(Ordering::Relaxed) {
         return;

@@ -41,7 +41,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             embed::version(),
         ));
         let exchange = Exchange::new(Limits::from(&settings));
-        let mut host = Host::new(application, &exchange).map_err(|error| Error::Python(error.to_string()))?;
+        let mut host = Host::new(application, &exchange, settings.errors)
+            .map_err(|error| Error::Python(error.to_string()))?;
         worker::serve(&mut host, &exchange, endpoint, &settings)
     })?;
     log::info(format_args!("leaving: {leave}"));

@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+
 use crate::cli::Arguments;
 use crate::error::Error;
 use crate::log;
@@ -31,6 +33,19 @@ pub struct Settings {
     pub exit_timeout: Duration,
     /// Largest request packet accepted, in bytes.
     pub max_request_packet: usize,
+    /// Where `wsgi.errors` and tracebacks go: `--errors`, else LSWSGI_ERRORS.
+    pub errors: ErrorLog,
+}
+
+/// Where the errors of requests are logged. The runtime's own log and what an application prints go to standard error in
+/// any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ErrorLog {
+    /// Standard error, which LiteSpeed points at the application's stderr.log.
+    #[default]
+    Stderr,
+    /// The server's own log, over the connection; standard error while no request is under way.
+    Lsapi,
 }
 
 /// The application's file and the name of the callable in it.
@@ -49,7 +64,7 @@ const DEFAULT_MAX_REQUESTS: i64 = 10_000;
 const DEFAULT_MAX_IDLE: i64 = 300;
 
 /// Prefixes of the variables that are ours: read here, removed before the application can see them.
-const OWN_PREFIXES: [&str; 2] = ["LSAPI_", "PHP_LSAPI_"];
+const OWN_PREFIXES: [&str; 3] = ["LSAPI_", "PHP_LSAPI_", "LSWSGI_"];
 
 impl Settings {
     /// Combines the command line with the environment.
@@ -82,6 +97,7 @@ impl Settings {
             header_timeout: arguments.header_timeout,
             body_timeout: arguments.body_timeout,
             exit_timeout: arguments.exit_timeout,
+            errors: arguments.errors.unwrap_or_else(|| env.error_log("LSWSGI_ERRORS")),
             max_request_packet: arguments.max_request_packet.try_into().unwrap_or(usize::MAX),
         })
     }
@@ -118,6 +134,16 @@ struct Env<'a> {
 impl Env<'_> {
     fn is_set(&self, name: &str) -> bool {
         (self.get)(name).is_some()
+    }
+
+    /// Where errors go. Anything but one of the names is reported and counts as the default.
+    fn error_log(&self, name: &str) -> ErrorLog {
+        let Some(value) = (self.get)(name) else { return ErrorLog::default() };
+        value.to_str().and_then(|text| ErrorLog::from_str(text.trim(), true).ok()).unwrap_or_else(|| {
+            let value = value.to_string_lossy();
+            log::warning(format_args!("{name}={value} is neither stderr nor lsapi: using stderr"));
+            ErrorLog::default()
+        })
     }
 
     /// The value of `alias` or, if that is not set, of `name`. Anything but a whole number of at least `min` is reported
@@ -167,6 +193,15 @@ mod tests {
         assert_eq!(both("2"), 2);
         assert_eq!(both("many"), 10_000);
         assert_eq!(both("0"), 10_000);
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_environment_on_where_errors_go() {
+        let errors = |args: &[&str], env: &[(&str, &str)]| settings(args, env).errors;
+        assert_eq!(errors(&[], &[]), ErrorLog::Stderr);
+        assert_eq!(errors(&[], &[("LSWSGI_ERRORS", "LSAPI ")]), ErrorLog::Lsapi);
+        assert_eq!(errors(&[], &[("LSWSGI_ERRORS", "syslog")]), ErrorLog::Stderr);
+        assert_eq!(errors(&["--errors", "stderr"], &[("LSWSGI_ERRORS", "lsapi")]), ErrorLog::Stderr);
     }
 
     #[test]

@@ -128,7 +128,7 @@ extern "C" fn on_crash(signal: c_int) {
 }
 
 /// Whether this is a child of the process that installed the handlers.
-fn is_forked() -> bool {
+pub(crate) fn is_forked() -> bool {
     PROCESS.load(Ordering::SeqCst) != rustix::process::getpid().as_raw_pid()
 }
 

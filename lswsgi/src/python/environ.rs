@@ -19,11 +19,14 @@ pub(super) struct Environ {
 }
 
 impl Environ {
-    pub(super) fn new(py: Python<'_>) -> PyResult<Self> {
+    /// The template, with `errors` as wsgi.errors, which without it is sys.stderr.
+    pub(super) fn new(py: Python<'_>, errors: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let template = PyDict::new(py);
         template.set_item("wsgi.version", (1, 0))?;
         template.set_item("wsgi.url_scheme", "http")?;
-        template.set_item("wsgi.errors", py.import("sys")?.getattr("stderr")?)?;
+        let errors =
+            errors.map_or_else(|| py.import("sys")?.getattr("stderr"), |errors| Ok(errors.clone()))?;
+        template.set_item("wsgi.errors", errors)?;
         template.set_item("wsgi.multithread", false)?;
         // The server starts several processes of one application whenever it has to.
         template.set_item("wsgi.multiprocess", true)?;

@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use super::host::Gil;
 use crate::log;
@@ -35,10 +35,12 @@ pub(super) fn is_exit(py: Python<'_>, error: &PyErr) -> bool {
     error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py)
 }
 
-/// Logs an exception of the application: one line of ours, then Python's traceback.
+/// Logs an exception of the application: one line of ours, then Python's traceback, which goes to `errors` if there is a
+/// stream of its own for what requests have to say.
 pub(super) fn log_exception(
     py: Python<'_>,
     error: &PyErr,
+    errors: Option<&Bound<'_, PyAny>>,
     environ: Option<&Bound<'_, PyDict>>,
     what: &str,
     serial: u64,
@@ -48,7 +50,18 @@ pub(super) fn log_exception(
     log::error(format_args!(
         "the application raised {kind} {what}: {request}, request {serial} of this process"
     ));
-    error.display(py);
+    let told = errors.map(|errors| errors.call_method1("write", (traceback(py, error)?,)));
+    // To standard error, also where memory or stack do not suffice for the other way.
+    if !matches!(told, Some(Ok(_))) {
+        error.display(py);
+    }
+}
+
+/// What Python would print.
+fn traceback<'py>(py: Python<'py>, error: &PyErr) -> PyResult<Bound<'py, PyAny>> {
+    let parts = (error.get_type(py), error.value(py), error.traceback(py));
+    let lines = py.import("traceback")?.call_method1("format_exception", parts)?;
+    PyString::new(py, "").call_method1("join", (lines,))
 }
 
 /// Method and path for a log line.
@@ -84,12 +97,10 @@ pub(super) fn answer(gil: &Gil<'_>, exchange: &Exchange) {
 const PAGE: &[u8] = b"500 Internal Server Error\n";
 
 fn internal_error(gil: &Gil<'_>, outbound: &mut Outbound, end: End) -> Result<(), Lost> {
-    // One short line cannot pass a limit.
-    let started: Result<(), lsapi::HeadError> = outbound.start(500, |head| {
-        head.push(b"Content-Type", b"text/plain; charset=utf-8")?;
-        Ok(None)
-    });
-    debug_assert!(started.is_ok(), "a single short header fits");
+    let mut head = outbound.restart();
+    let pushed = head.push(b"Content-Type", b"text/plain; charset=utf-8");
+    debug_assert!(pushed.is_ok(), "a single short header fits");
+    outbound.start(500, head, None);
     outbound.declare_length(PAGE.len() as u64);
     outbound.write(gil, PAGE, end)
 }

@@ -4,6 +4,7 @@
 //! here. Messages name the header and never its value, which may be a secret.
 
 use lsapi::ResponseHead;
+use lsapi::limits::MAX_RESPONSE_HEADERS;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
@@ -84,6 +85,11 @@ pub(super) fn status_code(status: &Bound<'_, PyAny>) -> PyResult<u16> {
 /// Checks `headers` and adds them to `head`. Returns the length of the body if they declare it.
 pub(super) fn put_headers(headers: &Bound<'_, PyAny>, head: &mut ResponseHead) -> PyResult<Option<u64>> {
     let headers = headers.cast_exact::<PyList>().map_err(|_| type_error("the headers", "list", headers))?;
+    if headers.len() > MAX_RESPONSE_HEADERS {
+        let count = headers.len();
+        let message = format!("{count} response headers cannot be sent: the limit is {MAX_RESPONSE_HEADERS}");
+        return Err(PyValueError::new_err(message));
+    }
     let mut declared = None;
     for item in headers.iter() {
         let pair = item

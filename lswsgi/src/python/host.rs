@@ -9,10 +9,12 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use pyo3::{ffi, intern};
 
 use super::environ::Environ;
+use super::errors;
 use super::failure::{self, Failure};
 use super::input::Input;
 use super::request::{Request, Ticket, Write, not_bytes};
 use crate::log;
+use crate::settings::ErrorLog;
 use crate::worker::outbound::{End, Outbound, Phase};
 use crate::worker::serve::Verdict;
 use crate::worker::{Detach, Exchange, Handler};
@@ -33,6 +35,8 @@ pub struct Host<'py> {
     application: Bound<'py, PyAny>,
     exchange: Arc<Exchange>,
     environ: Environ,
+    /// The stream to the server's log, if that is where errors of requests go.
+    errors: Option<Bound<'py, PyAny>>,
     request: Bound<'py, Request>,
     /// `request.start_response`, bound once: making a bound method per request costs more than calling it.
     start_response: Bound<'py, PyAny>,
@@ -40,18 +44,23 @@ pub struct Host<'py> {
 }
 
 impl<'py> Host<'py> {
-    /// Prepares to run `application` on `exchange`.
+    /// Prepares to run `application` on `exchange`, with `errors` as the place for what its requests log.
     ///
     /// # Errors
     /// What Python reports, which nothing but a lack of memory causes.
-    pub fn new(application: Bound<'py, PyAny>, exchange: &Arc<Exchange>) -> PyResult<Self> {
+    pub fn new(application: Bound<'py, PyAny>, exchange: &Arc<Exchange>, errors: ErrorLog) -> PyResult<Self> {
         let py = application.py();
+        let errors = match errors {
+            ErrorLog::Stderr => None,
+            ErrorLog::Lsapi => Some(errors::stream(py, exchange)?),
+        };
         let (request, start_response) = new_request(py, exchange)?;
         Ok(Self {
             gil: Gil(py),
             application,
             exchange: Arc::clone(exchange),
-            environ: Environ::new(py)?,
+            environ: Environ::new(py, errors.as_ref())?,
+            errors,
             request,
             start_response,
             input: new_input(py, exchange)?,
@@ -166,7 +175,8 @@ impl<'py> Host<'py> {
         } else {
             Verdict::Continue
         };
-        failure::log_exception(py, &error, environ, "while it handled the request", serial);
+        let errors = self.errors.as_ref();
+        failure::log_exception(py, &error, errors, environ, "while it handled the request", serial);
         failure::answer(&self.gil, &self.exchange);
         verdict
     }
@@ -184,7 +194,15 @@ impl<'py> Host<'py> {
         };
         if let Err(error) = closed {
             let serial = self.exchange.serial();
-            failure::log_exception(py, &error, Some(environ), "in close(), after its response", serial);
+            let errors = self.errors.as_ref();
+            failure::log_exception(
+                py,
+                &error,
+                errors,
+                Some(environ),
+                "in close(), after its response",
+                serial,
+            );
         }
     }
 }

@@ -4,13 +4,14 @@
 //! * [`host`] takes one request from environ to RESP_END;
 //! * `environ`, `names` and `text` build the WSGI environment without building any string twice;
 //! * `request` and `head` are `start_response` and `write`, and what they let through;
-//! * `input` is `wsgi.input`;
+//! * `input` is `wsgi.input`, and `errors` is `wsgi.errors` where it goes to the server;
 //! * `failure` says what is logged and answered when the application fails.
 
 #![expect(unsafe_code, reason = "CPython's C interface; one of the two places that may hold it")]
 
 pub mod embed;
 mod environ;
+mod errors;
 mod failure;
 mod head;
 pub mod host;

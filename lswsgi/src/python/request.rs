@@ -38,13 +38,13 @@ impl Ticket {
         (self.serial.load(Ordering::Relaxed) == self.exchange.serial()).then_some(&*self.exchange)
     }
 
-    fn outbound(&self, what: &str) -> PyResult<MutexGuard<'_, Outbound>> {
-        let exchange = self
-            .exchange()
-            .ok_or_else(|| PyRuntimeError::new_err(format!("{what} of a request that is over")))?;
-        exchange.try_outbound().ok_or_else(|| {
-            PyRuntimeError::new_err(format!("{what} called while another thread is writing the response"))
-        })
+    /// The sending side, when another thread's write has ended.
+    fn outbound(&self, py: Python<'_>, what: &str) -> PyResult<MutexGuard<'_, Outbound>> {
+        let outbound = self.exchange.outbound(&Gil(py));
+        // Asked last: the request may have ended meanwhile.
+        self.exchange()
+            .map(|_| outbound)
+            .ok_or_else(|| PyRuntimeError::new_err(format!("{what} of a request that is over")))
     }
 }
 
@@ -66,21 +66,28 @@ impl Request {
         headers: &Bound<'_, PyAny>,
         exc_info: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Write>> {
-        let mut outbound = self.ticket.outbound("start_response()")?;
-        match (outbound.phase(), exc_info) {
-            (Phase::Nothing, _) | (Phase::Started, Some(_)) => {}
-            (Phase::Started | Phase::HeadSent | Phase::Ended(_), None) => {
-                return Err(PyAssertionError::new_err("start_response() called twice without exc_info"));
-            }
+        let mut outbound = self.ticket.outbound(py, "start_response()")?;
+        let mut head = match (outbound.phase(), exc_info) {
+            (Phase::Nothing, _) | (Phase::Started, Some(_)) => outbound.restart(),
+            (Phase::Started | Phase::HeadSent | Phase::Ended(_), None) => return Err(called_twice()),
             // Too late to change anything: the error the application wanted to report goes on its way.
-            (Phase::HeadSent | Phase::Ended(_), Some(exc_info)) => return Err(raise(exc_info)),
-            (Phase::Lost, _) => {}
-        }
-        if outbound.phase() == Phase::Lost {
-            return Err(gone());
-        }
+            (Phase::HeadSent | Phase::Ended(_), Some(exc_info)) => {
+                drop(outbound);
+                return Err(raise(exc_info));
+            }
+            (Phase::Lost, _) => return Err(gone()),
+        };
+        drop(outbound);
         let code = head::status_code(status)?;
-        outbound.start(code, |head| head::put_headers(headers, head))?;
+        let declared = head::put_headers(headers, &mut head)?;
+        let mut outbound = self.ticket.outbound(py, "start_response()")?;
+        match outbound.phase() {
+            Phase::Nothing => outbound.start(code, head, declared),
+            Phase::Lost => return Err(gone()),
+            // By another thread, in the meantime.
+            Phase::Started | Phase::HeadSent | Phase::Ended(_) => return Err(called_twice()),
+        }
+        drop(outbound);
         Ok(self.write.clone_ref(py))
     }
 }
@@ -96,7 +103,7 @@ impl Write {
     /// write(data): sends data, and the headers before it if they have not been sent.
     fn __call__(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let bytes = data.cast::<PyBytes>().map_err(|_| not_bytes("write() takes", data))?;
-        let mut outbound = self.ticket.outbound("write()")?;
+        let mut outbound = self.ticket.outbound(py, "write()")?;
         if outbound.phase() == Phase::Nothing {
             // The head it came with was to be replaced, and what should replace it was refused.
             return Err(PyAssertionError::new_err("write() called without a valid start_response()"));
@@ -112,6 +119,10 @@ impl Write {
 pub(super) fn not_bytes(what: &str, got: &Bound<'_, PyAny>) -> PyErr {
     let kind = got.get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
     PyTypeError::new_err(format!("{what} bytes, not {kind}"))
+}
+
+fn called_twice() -> PyErr {
+    PyAssertionError::new_err("start_response() called twice without exc_info")
 }
 
 fn gone() -> PyErr {

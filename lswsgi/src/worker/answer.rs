@@ -1,10 +1,10 @@
 //! Who owns the response of the request under way.
 //!
 //! An end without RESP_END makes the server send the request again, so whoever is left must be able to answer: normally
-//! the main thread, and for a crash the signal handler. One atomic decides between them. The main thread moves it to
-//! WRITING before every write and to BETWEEN after a whole packet; if it finds the response taken, it parks for ever,
-//! because the process is about to end. A crash of another thread gives the main thread a moment to finish what it is
-//! writing, because half a packet can only be followed by its other half.
+//! whichever thread of the application writes, and for a crash the signal handler. One atomic decides between them. A
+//! writer moves it to WRITING before every write and, after a whole packet, to BETWEEN once the head is out; if it finds the
+//! response taken, it parks for ever, because the process is about to end. A crash of another thread gives the writer a
+//! moment to finish what it is writing, because half a packet can only be followed by its other half.
 
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::sync::OnceLock;
@@ -21,11 +21,11 @@ use crate::worker::discard;
 
 /// No request is under way.
 const IDLE: u8 = 0;
-/// A request is under way and nothing of its response has been written.
+/// A request is under way and the head of its response has not been written.
 const NONE: u8 = 1;
-/// The main thread is writing.
+/// A thread is writing.
 const WRITING: u8 = 2;
-/// Whole packets of the response have been written, and more are to come.
+/// The head has been written, and nothing but whole packets since; more are to come.
 const BETWEEN: u8 = 3;
 /// Somebody else has taken the response over.
 const TAKEN: u8 = 4;
@@ -87,17 +87,33 @@ pub(crate) fn start_write() {
     }
 }
 
-/// Gives the right back: whole packets have been written.
-pub(crate) fn end_write() {
-    OWNER.store(BETWEEN, Ordering::SeqCst);
+/// How far the response has come with a write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Written {
+    /// Error text only: the head has not been written.
+    NoHead,
+    /// The head, now or earlier.
+    Head,
+    /// RESP_END.
+    End,
 }
 
-/// The request is over: RESP_END has been written, or the connection is lost.
+/// Gives the right back: whole packets have been written.
+pub(crate) fn end_write(written: Written) {
+    let state = match written {
+        Written::NoHead => NONE,
+        Written::Head => BETWEEN,
+        Written::End => IDLE,
+    };
+    OWNER.store(state, Ordering::SeqCst);
+}
+
+/// The request is over without a whole response: the connection is lost.
 pub(crate) fn end() {
     OWNER.store(IDLE, Ordering::SeqCst);
 }
 
-/// Answers for a process that is about to die: 500 if nothing was written, else the end of the response. Called in a
+/// Answers for a process that is about to die: 500 if no head was written, else the end of the response. Called in a
 /// signal handler.
 pub(crate) fn for_crash() {
     let take = |state| OWNER.compare_exchange(state, TAKEN, Ordering::SeqCst, Ordering::SeqCst);

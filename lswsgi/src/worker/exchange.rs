@@ -2,15 +2,21 @@
 //!
 //! An application may keep `start_response`, `write` or `wsgi.input` beyond their request, or use them from other
 //! threads. So both sides are behind locks, which are only ever tried while the GIL is held, and every request has a
-//! serial number that such an object must still match.
+//! serial number that such an object must still match. No code of the application runs while the lock of the sending side
+//! is held: it might want to write.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
+use crate::worker::error_text::{ErrorText, Part};
 use crate::worker::gate;
 use crate::worker::inbound::{Inbound, Limits};
 use crate::worker::outbound::{End, Outbound};
 use crate::worker::socket::Socket;
+use crate::{log, sys};
+
+/// Most error text that waits while another thread has the sending side, in bytes. More goes to standard error.
+const MAX_WAITING: usize = 64 * 1024;
 
 /// Letting go of the interpreter lock around something that may wait.
 pub trait Detach {
@@ -23,6 +29,7 @@ pub trait Detach {
 pub struct Exchange {
     inbound: Mutex<Inbound>,
     outbound: Mutex<Outbound>,
+    errors: Arc<ErrorText>,
     /// Number of the request under way, counted from 1 over the process's life; 0 between requests.
     serial: AtomicU64,
     /// This is the connection's last request.
@@ -35,9 +42,11 @@ impl Exchange {
     /// A worker's exchange, without a connection yet.
     #[must_use]
     pub fn new(limits: Limits) -> Arc<Self> {
+        let errors = Arc::<ErrorText>::default();
         Arc::new(Self {
             inbound: Mutex::new(Inbound::new(limits)),
-            outbound: Mutex::new(Outbound::new()),
+            outbound: Mutex::new(Outbound::new(Arc::clone(&errors))),
+            errors,
             serial: AtomicU64::new(0),
             is_last: AtomicBool::new(false),
             announced: AtomicBool::new(false),
@@ -47,11 +56,6 @@ impl Exchange {
     /// The receiving side, if nobody else is using it at the moment. Never waits.
     pub fn try_inbound(&self) -> Option<MutexGuard<'_, Inbound>> {
         available(self.inbound.try_lock())
-    }
-
-    /// The sending side, if nobody else is using it at the moment. Never waits.
-    pub fn try_outbound(&self) -> Option<MutexGuard<'_, Outbound>> {
-        available(self.outbound.try_lock())
     }
 
     /// The receiving side. Another thread of the application may be reading a body with it; the GIL is let go meanwhile,
@@ -78,6 +82,46 @@ impl Exchange {
     pub(crate) fn connect<D: Detach>(&self, gil: &D, socket: Option<Arc<Socket>>) {
         self.inbound(gil).connect(socket.clone());
         self.outbound(gil).connect(socket);
+        self.flush_errors(gil);
+    }
+
+    /// Takes text for the error log. While a request is under way its whole lines go to the server, otherwise to standard
+    /// error. Does not wait for another thread that has the sending side: that one takes the text along.
+    pub fn write_errors<D: Detach>(&self, gil: &D, text: &[u8]) {
+        // The connection is the parent's, and so is whatever it is sending on it.
+        if sys::is_forked() {
+            return log::text(text);
+        }
+        let waiting = self.errors.push(text);
+        self.leave_errors(gil, Part::Lines, waiting > MAX_WAITING);
+    }
+
+    /// Lets error text go that is not a line yet, or had to wait.
+    pub fn flush_errors<D: Detach>(&self, gil: &D) {
+        if self.errors.is_waiting() && !sys::is_forked() {
+            self.leave_errors(gil, Part::All, false);
+        }
+    }
+
+    fn leave_errors<D: Detach>(&self, gil: &D, mut part: Part, too_much: bool) {
+        match available(self.outbound.try_lock()) {
+            Some(mut outbound) => {
+                outbound.send_errors(gil, part);
+                if outbound.is_under_way() {
+                    return;
+                }
+                // Without a connection nothing may come that would take the rest of a line along.
+                if !outbound.is_connected() {
+                    part = Part::All;
+                }
+            }
+            None if too_much => part = Part::All,
+            None => return,
+        }
+        let text = self.errors.take(part);
+        if !text.is_empty() {
+            gil.detach(|| log::text(&text));
+        }
     }
 
     pub(crate) fn set_last(&self, is_last: bool, announced: bool) {

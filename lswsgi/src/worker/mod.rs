@@ -4,12 +4,14 @@
 //! * `answer`: who owns the response of the request under way;
 //! * [`inbound`]: the read buffer, request packets and request bodies;
 //! * [`outbound`]: the response as it is written;
+//! * `error_text`: what the application says on its error stream, until it leaves;
 //! * [`exchange`]: both sides of one connection, shared with the objects the application holds;
 //! * `discard`: ending a connection whose last request was not read to its end;
 //! * [`serve`](mod@serve): the loop over connections and requests.
 
 pub(crate) mod answer;
 mod discard;
+mod error_text;
 pub mod exchange;
 pub(crate) mod gate;
 pub mod inbound;

@@ -2,7 +2,7 @@
 //!
 //! Keeps to what a real server needs: one head with at least one line, sent whole in one write; body packets of at most
 //! 16 KiB; RESP_END always, CONN_CLOSE in the same write where the connection ends. Counts the body against the length
-//! the application declared. Checking names and values of headers is done where they come from, in
+//! the application declared. Text for the error log goes out between packets, before what is written after it. Checking names and values of headers is done where they come from, in
 //! [`python`](crate::python).
 
 use std::io::IoSlice;
@@ -10,12 +10,13 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use lsapi::limits::MAX_STREAM_PAYLOAD;
-use lsapi::{CLOSE_AND_END, HeadError, RESP_END, ResponseHead, put_stream, stream_header};
+use lsapi::{CLOSE_AND_END, HeadError, RESP_END, ResponseHead, put_stderr, put_stream, stream_header};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
 use crate::log;
-use crate::worker::answer;
+use crate::worker::answer::{self, Written};
+use crate::worker::error_text::{ErrorText, Part};
 use crate::worker::exchange::Detach;
 use crate::worker::socket::Socket;
 
@@ -46,6 +47,10 @@ impl End {
             Self::KeepAlive | Self::CloseAnnounced => &RESP_END,
             Self::Close => &CLOSE_AND_END,
         }
+    }
+
+    fn written(self) -> Written {
+        if self == Self::No { Written::Head } else { Written::End }
     }
 }
 
@@ -83,12 +88,14 @@ pub struct Outbound {
     is_head: bool,
     /// The application produced more than it declared, and that has been said.
     surplus_reported: bool,
+    /// Text for the error log that has not been sent.
+    errors: Arc<ErrorText>,
     /// Bytes on their way; kept for its memory.
     out: Vec<u8>,
 }
 
 impl Outbound {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(errors: Arc<ErrorText>) -> Self {
         Self {
             socket: None,
             phase: Phase::Nothing,
@@ -98,6 +105,7 @@ impl Outbound {
             written: 0,
             is_head: false,
             surplus_reported: false,
+            errors,
             out: Vec::with_capacity(INLINE_BODY + 1024),
         }
     }
@@ -135,6 +143,16 @@ impl Outbound {
         self.status
     }
 
+    /// Whether there is a connection.
+    pub(crate) const fn is_connected(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Whether there is a response of which more can be sent.
+    pub(crate) const fn is_under_way(&self) -> bool {
+        self.is_connected() && matches!(self.phase, Phase::Nothing | Phase::Started | Phase::HeadSent)
+    }
+
     /// Body bytes written so far.
     #[must_use]
     pub const fn written(&self) -> u64 {
@@ -160,22 +178,21 @@ impl Outbound {
         self.is_bodyless() || self.surplus_reported
     }
 
-    /// Sets status and headers, replacing what was set before. `fill` adds the lines and returns the length of the body,
-    /// if one of them declares it.
-    ///
-    /// # Errors
-    /// What `fill` reports; nothing is set then.
-    pub fn start<E>(
-        &mut self,
-        status: u16,
-        fill: impl FnOnce(&mut ResponseHead) -> Result<Option<u64>, E>,
-    ) -> Result<(), E> {
+    /// Forgets a status and headers that have not been sent, and lends an empty head to be filled and handed to
+    /// [`start`](Self::start). Filling it runs code of the application, which must not meet a held lock.
+    #[must_use]
+    pub fn restart(&mut self) -> ResponseHead {
         self.reset_head();
         self.phase = Phase::Nothing;
-        self.declared = fill(&mut self.head).inspect_err(|_| self.head.clear())?;
+        std::mem::take(&mut self.head)
+    }
+
+    /// Sets status and headers. `declared` is the length of the body, if one of them says it.
+    pub fn start(&mut self, status: u16, head: ResponseHead, declared: Option<u64>) {
+        self.head = head;
+        self.declared = declared;
         self.status = status;
         self.phase = Phase::Started;
-        Ok(())
     }
 
     /// Sets the declared length from the body itself, if the application has not set one and the response is one for
@@ -202,6 +219,7 @@ impl Outbound {
     /// [`Lost`] when the connection is broken, now or since an earlier write.
     pub fn write<D: Detach>(&mut self, gil: &D, body: &[u8], end: End) -> Result<(), Lost> {
         debug_assert!(self.phase != Phase::Nothing, "a response starts with its head");
+        self.send_errors(gil, Part::All);
         let Some(socket) =
             self.socket.clone().filter(|_| matches!(self.phase, Phase::Started | Phase::HeadSent))
         else {
@@ -219,7 +237,7 @@ impl Outbound {
                 return Ok(());
             }
             answer::start_write();
-            send(gil, &socket, &self.out, end)
+            send(gil, &socket, &self.out, end.written())
         } else {
             answer::start_write();
             send_large(gil, &socket, &self.out, body, end)
@@ -230,12 +248,33 @@ impl Outbound {
                 Ok(())
             }
             Err(errno) => {
-                log::debug(format_args!("the response could not be written, the peer is gone: {errno}"));
-                self.phase = Phase::Lost;
-                answer::end();
+                self.lose(errno);
                 Err(Lost)
             }
         }
+    }
+
+    /// Sends error text that waits, if a response is under way. In writes of its own, because a head should not arrive in
+    /// two pieces, and a short text in front of it could cause that.
+    pub(crate) fn send_errors<D: Detach>(&mut self, gil: &D, part: Part) {
+        while self.is_under_way() {
+            let text = self.errors.take(part);
+            let Some(socket) = self.socket.clone().filter(|_| !text.is_empty()) else { return };
+            let mut packets = Vec::with_capacity(text.len() + 64);
+            put_stderr(&text, &mut packets);
+            let written = if self.phase == Phase::HeadSent { Written::Head } else { Written::NoHead };
+            answer::start_write();
+            if let Err(errno) = send(gil, &socket, &packets, written) {
+                self.errors.put_back(text);
+                self.lose(errno);
+            }
+        }
+    }
+
+    fn lose(&mut self, errno: Errno) {
+        log::debug(format_args!("the response could not be written, the peer is gone: {errno}"));
+        self.phase = Phase::Lost;
+        answer::end();
     }
 
     /// The part of `body` that belongs to the response.
@@ -266,24 +305,15 @@ impl Outbound {
     }
 }
 
-/// Says that the bytes of a write are out. Before the GIL is taken again: a thread that crashes while it holds the GIL waits
-/// for this.
-fn end_write(end: End) {
-    if end == End::No {
-        answer::end_write();
-    } else {
-        answer::end();
-    }
-}
-
-/// Sends one piece: what goes at once, and the rest without the GIL.
-fn send<D: Detach>(gil: &D, socket: &Socket, bytes: &[u8], end: End) -> Result<(), Errno> {
+/// Sends one piece: what goes at once, and the rest without the GIL. That it is out is said before the GIL is taken again: a
+/// thread that crashes while it holds the GIL waits for this.
+fn send<D: Detach>(gil: &D, socket: &Socket, bytes: &[u8], written: Written) -> Result<(), Errno> {
     let sent = socket.send_now(bytes)?;
     if sent == bytes.len() {
-        end_write(end);
+        answer::end_write(written);
         return Ok(());
     }
-    gil.detach(|| socket.send_all(&bytes[sent..]).inspect(|()| end_write(end)))
+    gil.detach(|| socket.send_all(&bytes[sent..]).inspect(|()| answer::end_write(written)))
 }
 
 /// Sends a large body from where it is, cut into packets, with `head` before it and the packets of `end` behind: what goes
@@ -320,12 +350,12 @@ fn send_large<D: Detach>(gil: &D, socket: &Socket, head: &[u8], body: &[u8], end
                 while let Some((mut pieces, count)) = next_call() {
                     send_pieces(socket, &mut &mut pieces[..count], SendFlags::empty())?;
                 }
-                end_write(end);
+                answer::end_write(end.written());
                 Ok(())
             });
         }
     }
-    end_write(end);
+    answer::end_write(end.written());
     Ok(())
 }
 

@@ -195,6 +195,8 @@ impl<H: Handler> Worker<'_, H> {
 
     /// Clears the request away. Returns whether the connection takes another one.
     fn end_request(&self) -> bool {
+        // What the application said after its response was complete.
+        self.exchange.flush_errors(self.handler);
         let phase = self.exchange.outbound(self.handler).phase();
         let mut inbound = self.exchange.inbound(self.handler);
         match phase {

@@ -253,6 +253,35 @@ fn start_response_rules_are_kept() {
 }
 
 #[test]
+fn a_head_no_server_would_take_is_answered_with_500_and_the_log_says_what_and_how_much() {
+    for (headers, complaint) in [
+        ("[('A', 'b')] * 1001", "1001 response headers cannot be sent: the limit is 1000"),
+        (
+            "[('A', 'b'), ('X-Long', 'x' * 40000)]",
+            "response header 'X-Long' cannot be sent: a response header line of 40008 bytes, the limit is 16000",
+        ),
+        (
+            "[('X-Pad', 'x' * 14993)] * 5",
+            "response header 'X-Pad' cannot be sent: response headers of 75023 bytes together, the limit is 65535",
+        ),
+    ] {
+        let source = format!(
+            "def application(environ, start_response):\n    start_response('200 OK', {headers})\n    return [b'']\n"
+        );
+        let (response, log) = respond(&source);
+        assert_eq!((response.status, response.text()), (500, "500 Internal Server Error\n"), "{headers}");
+        assert!(log.contains(complaint), "{headers}: {log}");
+    }
+    // The most that goes: 1000 headers, and almost the whole packet.
+    let (response, _) = respond(
+        "def application(environ, start_response):\n\
+         \x20   start_response('200 OK', [('A', 'b')] * 996 + [('X-Pad', 'x' * 13900)] * 4)\n\
+         \x20   return [b'body']\n",
+    );
+    assert_eq!((response.status, response.text(), response.headers.len()), (200, "body", 1000));
+}
+
+#[test]
 fn exc_info_replaces_a_head_that_was_not_sent_and_is_raised_after_one_that_was() {
     let replaced = "import sys\n\
         def application(environ, start_response):\n\

@@ -13,7 +13,9 @@ const APPLICATION: &str = "import os, sys, time\n\
     \x20       print('running')\n\
     \x20       while not os.path.exists('go'): time.sleep(.005)\n\
     \x20   if path == '/abort': os.abort()\n\
+    \x20   if path == '/segv': import ctypes; ctypes.string_at(0)\n\
     \x20   if path == '/exit': sys.exit(3)\n\
+    \x20   if path == '/_exit': os._exit(3)\n\
     \x20   write = start_response('200 OK', [])\n\
     \x20   if path == '/late-abort':\n\
     \x20       write(b'part')\n\
@@ -144,11 +146,23 @@ fn a_hangup_does_not_end_anything() {
 #[test]
 fn a_crash_is_answered_and_still_looks_like_a_crash() {
     use std::os::unix::process::ExitStatusExt as _;
+    for (path, signal) in [("/abort", Signal::ABORT), ("/segv", Signal::SEGV)] {
+        let (mut worker, mut connection) = Start::application(APPLICATION).connected();
+        let response = connection.get(path);
+        assert_eq!((response.status, response.names()), (500, LAST.to_vec()), "{path}");
+        connection.expect_end();
+        assert_eq!(worker.wait().signal(), Some(signal.as_raw()), "{path}");
+    }
+}
+
+#[test]
+fn an_exit_past_the_interpreter_ends_the_connection_without_the_end_of_a_response() {
+    // Nothing runs on the way of os._exit; what must not happen is an end without a head.
     let (mut worker, mut connection) = Start::application(APPLICATION).connected();
-    let response = connection.get("/abort");
-    assert_eq!((response.status, response.names()), (500, LAST.to_vec()));
+    connection.send(&RequestBuilder::get("/_exit").encode());
+    assert_eq!(connection.next(&mut Response::default()), Event::Packet(PacketType::ReqReceived));
     connection.expect_end();
-    assert_eq!(worker.wait().signal(), Some(Signal::ABORT.as_raw()));
+    assert_eq!(worker.wait().code(), Some(3));
 }
 
 #[test]

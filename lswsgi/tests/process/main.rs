@@ -2,6 +2,7 @@
 
 mod application;
 mod command_line;
+mod errors;
 mod leaving;
 mod packets;
 mod support;

@@ -163,6 +163,36 @@ fn a_client_that_leaves_in_the_middle_of_a_response_costs_nothing_but_its_respon
 }
 
 #[test]
+fn a_response_is_complete_although_the_server_aborted_or_half_closed_meanwhile() {
+    let source = "import os, time\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   yield b'x'\n\
+        \x20   while environ['PATH_INFO'] == '/wait' and not os.path.exists('go'): time.sleep(.005)\n\
+        \x20   yield b'x' * 2_000_000\n";
+    let (mut worker, path) = Start::application(source).listening();
+    for last_words in [&ABORT_REQUEST[..], b""] {
+        let mut connection = Connection::to(&path);
+        connection.send(&RequestBuilder::get("/wait").encode());
+        let mut response = Response::default();
+        while response.body.is_empty() {
+            connection.next(&mut response);
+        }
+        connection.send(last_words);
+        connection.finish();
+        std::fs::write(worker.dir.path().join("go"), "").unwrap();
+        let rest = connection.response();
+        assert_eq!(response.body.len() + rest.body.len(), 2_000_001);
+        connection.expect_end();
+        std::fs::remove_file(worker.dir.path().join("go")).unwrap();
+        assert_eq!(Connection::to(&path).get("/").body.len(), 2_000_001);
+    }
+    worker.signal("TERM");
+    assert_eq!(worker.wait().code(), Some(0));
+    assert!(!worker.log().contains("error:"), "{}", worker.log());
+}
+
+#[test]
 fn an_application_that_lets_the_error_of_a_lost_write_pass_is_not_blamed_for_it() {
     let source = "def application(environ, start_response):\n\
         \x20   write = start_response('200 OK', [])\n\

@@ -183,6 +183,8 @@ pub(crate) struct Response {
     pub(crate) body: Vec<u8>,
     /// Size of each RESP_STREAM payload.
     pub(crate) chunks: Vec<usize>,
+    /// Text of all STDERR_STREAM packets.
+    pub(crate) errors: Vec<u8>,
 }
 
 impl Response {
@@ -271,6 +273,10 @@ impl Connection {
                         AppPacket::RespStream(body) => {
                             response.body.extend(body);
                             response.chunks.push(body.len());
+                        }
+                        AppPacket::Stderr(text) => {
+                            assert!(text.len() <= lsapi::limits::MAX_STREAM_PAYLOAD, "{}", text.len());
+                            response.errors.extend(text);
                         }
                         _ => {}
                     }
