@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mock_lsws::scenario::{Action, Expect, MAIN, Outgoing, Pace, PacketKind, Step};
+use mock_lsws::scenario::{Action, Expect, MAIN, Outgoing, PacketKind, Sending, Step};
 use mock_lsws::{Connection, Incoming, within};
 
 use super::case::Case;
@@ -30,8 +30,8 @@ impl Case<'_> {
 
     async fn step(&mut self, step: &Step) -> Result<(), Vec<Problem>> {
         match &step.action {
-            Action::Send(outgoing, pace, expect) => {
-                self.send(&step.on, outgoing, pace).await?;
+            Action::Send(sending, expect) => {
+                self.send(&step.on, sending).await?;
                 match expect {
                     Some(expect) => self.expect(&step.on, expect).await,
                     None => Ok(()),
@@ -131,9 +131,9 @@ impl Case<'_> {
         Ok(())
     }
 
-    async fn send(&mut self, on: &str, outgoing: &Outgoing, pace: &Pace) -> Result<(), Vec<Problem>> {
+    async fn send(&mut self, on: &str, sending: &Sending) -> Result<(), Vec<Problem>> {
         let root = &self.plan.root;
-        let bytes = match outgoing {
+        let mut bytes = match &sending.what {
             Outgoing::Request(request) => {
                 let env = self.plan.subject.request_env(&self.scenario.start.role);
                 let (mut packet, body) = request
@@ -147,6 +147,10 @@ impl Case<'_> {
                 bytes.make(root, &self.vars).map_err(|error| vec![mistake(&error.to_string())])?
             }
         };
+        for damage in &sending.damage {
+            damage.apply(&mut bytes).map_err(|error| vec![mistake(&error)])?;
+        }
+        let pace = &sending.pace;
         if let Some(beyond) = pace.split.iter().find(|&&at| at == 0 || at >= bytes.len()) {
             let len = bytes.len();
             return Err(vec![mistake(&format!("`split` at {beyond} cuts nothing off the {len} bytes sent"))]);

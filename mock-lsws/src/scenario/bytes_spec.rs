@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer};
 
+use super::seeded::Seeded;
 use super::shorthand::{self, Shorthand};
 use super::template::{Template, TemplateError};
 use super::vars::Vars;
@@ -85,16 +86,11 @@ const fn check(len: usize) -> Result<usize, BytesError> {
     if len > MAX_BYTES { Err(BytesError::TooMany(len)) } else { Ok(len) }
 }
 
-/// SplitMix64: small, and the same bytes for a seed on every machine and in every version.
 fn random(len: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed;
+    let mut seeded = Seeded::new(seed);
     let mut bytes = Vec::with_capacity(len + 8);
     while bytes.len() < len {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut word = state;
-        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bytes.extend((word ^ (word >> 31)).to_le_bytes());
+        bytes.extend(seeded.next().to_le_bytes());
     }
     bytes.truncate(len);
     bytes

@@ -29,7 +29,7 @@ impl ScenarioError {
 /// Names closer than this are taken for a slip of the finger.
 const SIMILAR: f64 = 0.7;
 
-/// Adds "did you mean" to a message of the form "unknown ... `name`, expected one of `a`, `b`".
+/// Names the closest word in a message of the form "unknown ... `name`, expected one of `a`, `b`", instead of all of them.
 fn with_suggestion(message: &str) -> String {
     let mut names = message.split('`').skip(1).step_by(2);
     let (true, Some(unknown)) = (message.starts_with("unknown "), names.next()) else {
@@ -40,7 +40,10 @@ fn with_suggestion(message: &str) -> String {
         .filter(|(similarity, _)| *similarity > SIMILAR)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match closest {
-        Some((_, name)) => format!("{message}; did you mean `{name}`?"),
+        Some((_, name)) => {
+            let what = message.split_once(", expected ").map_or(message, |(what, _)| what);
+            format!("{what}; did you mean `{name}`?")
+        }
         None => message.to_owned(),
     }
 }
@@ -60,7 +63,7 @@ mod tests {
     #[test]
     fn suggestions_name_the_closest_word_only_when_it_is_close() {
         let message = "unknown field `expct`, expected one of `expect`, `send`";
-        assert!(with_suggestion(message).ends_with("did you mean `expect`?"));
+        assert_eq!(with_suggestion(message), "unknown field `expct`; did you mean `expect`?");
         let message = "unknown field `zzz`, expected one of `expect`, `send`";
         assert_eq!(with_suggestion(message), message);
         assert_eq!(with_suggestion("invalid `x`"), "invalid `x`");

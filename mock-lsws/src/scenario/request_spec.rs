@@ -9,10 +9,14 @@ use serde::Deserialize;
 use crate::HttpRequest;
 
 use super::bytes_spec::{BytesError, BytesSpec};
+use super::filler::fill;
 use super::pairs::Pairs;
 use super::raw_overrides::RawOverrides;
 use super::template::Template;
 use super::vars::Vars;
+
+/// Longest packet that is made, in bytes; longer ones are said to be and need not be sent.
+const LONGEST: usize = 64 << 20;
 
 /// A request: everything has a default, and everything can be said or broken.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -38,6 +42,8 @@ pub struct RequestSpec {
     more_headers: usize,
     /// Short variables behind the others, until the list has this many entries.
     env_entries: usize,
+    /// The length of the packet in bytes: one more header, `X-Filler`, takes the room that is left.
+    pad_to: Option<usize>,
     /// A recorded packet, with its body, to send instead of one made here: a file, relative to the folder of all
     /// scenarios. What is changed in it is only what `raw` and the subject's own variables change.
     recording: Option<String>,
@@ -71,6 +77,20 @@ pub enum RequestError {
     /// `raw` is about a part that is not in the packet.
     #[error("the request has no {0} whose fields `raw` could set")]
     Absent(String),
+    /// It cannot be padded to be shorter than it is.
+    #[error("`pad_to = {len}` is too short: with a filler this request has {shortest} bytes or more")]
+    TooShort {
+        /// The length asked for.
+        len: usize,
+        /// The shortest that can be.
+        shortest: usize,
+    },
+    /// So long a packet is not made.
+    #[error("`pad_to = {len}` is more than a scenario may make ({LONGEST})")]
+    TooLong {
+        /// The length asked for.
+        len: usize,
+    },
     /// A recording is no request.
     #[error("{path} is no BEGIN_REQUEST packet: {source}")]
     Recording {
@@ -177,6 +197,12 @@ impl RequestSpec {
         if raw.env.len() < self.env_entries {
             raw.env.resize(self.env_entries, RawEnv::new(b"n", b""));
         }
+        if let Some(len) = self.pad_to {
+            if len > LONGEST {
+                return Err(RequestError::TooLong { len });
+            }
+            fill(&mut raw, len).map_err(|shortest| RequestError::TooShort { len, shortest })?;
+        }
         Ok((raw, body))
     }
 
@@ -246,6 +272,16 @@ mod tests {
         assert_eq!(request.request_method(), Some(&b"GET"[..]));
         assert_eq!(request.env().get(b"PATH_INFO"), Some(&b"/"[..]));
         assert_eq!((request.body_length(), body), (BodyLength::Known(0), Vec::new()));
+    }
+
+    #[test]
+    fn a_packet_is_padded_to_the_byte() {
+        let (packet, body) = made("pad_to = 70000\nbody = 'hello'");
+        assert_eq!((packet.len(), body.as_slice()), (70_000, &b"hello"[..]));
+        BeginRequest::decode(&packet, MAX_REQUEST_PACKET).unwrap();
+        let spec: RequestSpec = toml::from_str("pad_to = 100").unwrap();
+        let error = spec.make(&[], Path::new("."), &Vars::default()).unwrap_err();
+        assert!(error.to_string().starts_with("`pad_to = 100` is too short"), "{error}");
     }
 
     #[test]

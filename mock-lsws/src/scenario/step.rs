@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::Signal;
 
 use super::bytes_spec::BytesSpec;
+use super::damage::Damage;
 use super::expectation::ResponseExpectation;
 use super::matcher::Matcher;
 use super::one_or_many::OneOrMany;
@@ -38,7 +39,7 @@ pub struct Step {
 #[derive(Clone, Debug)]
 pub enum Action {
     /// Sends, and then expects if that is said in the same step.
-    Send(Outgoing, Pace, Option<Expect>),
+    Send(Sending, Option<Expect>),
     /// Expects an answer to what an earlier step has sent.
     Expect(Expect),
     /// The application closes the connection.
@@ -73,6 +74,17 @@ pub enum Action {
     },
     /// Lets this much time pass.
     Pause(Time),
+}
+
+/// Something that is sent, and how.
+#[derive(Clone, Debug)]
+pub struct Sending {
+    /// What is sent.
+    pub what: Outgoing,
+    /// What happens to it before.
+    pub damage: Vec<Damage>,
+    /// In which pieces it goes.
+    pub pace: Pace,
 }
 
 /// What is sent.
@@ -127,6 +139,8 @@ pub(crate) struct StepTable {
     split: Option<OneOrMany<usize>>,
     drip: Option<usize>,
     gap: Option<Time>,
+    #[serde(default)]
+    damage: OneOrMany<Damage>,
     expect: Option<OneOrMany<ResponseExpectation>>,
     expect_packets: Option<Vec<PacketPattern>>,
     expect_eof: Option<EofTable>,
@@ -253,8 +267,11 @@ impl StepTable {
         if self.gap.is_some() && !paced {
             return Err("`gap` is the time between two writes: it needs `split` or `drip`".into());
         }
-        if paced && self.request.is_none() && self.send.is_none() {
-            return Err("`split` and `drip` need something that is sent: `request` or `send`".into());
+        let is_sending = self.request.is_some() || self.send.is_some();
+        if (paced || !self.damage.0.is_empty()) && !is_sending {
+            return Err(
+                "`split`, `drip` and `damage` need something that is sent: `request` or `send`".into()
+            );
         }
         Ok(Pace { split, drip: self.drip, gap: self.gap })
     }
@@ -287,12 +304,17 @@ impl StepTable {
             }
             (Some(request), None, expect) => {
                 request.validate()?;
-                Some(("request", Action::Send(Outgoing::Request(request), pace, expect)))
+                Some(("request", self.sending(Outgoing::Request(request), pace, expect)))
             }
-            (None, Some(bytes), expect) => Some(("send", Action::Send(Outgoing::Bytes(bytes), pace, expect))),
+            (None, Some(bytes), expect) => Some(("send", self.sending(Outgoing::Bytes(bytes), pace, expect))),
             (None, None, Some(expect)) => Some(("expect", Action::Expect(expect))),
             (None, None, None) => None,
         })
+    }
+
+    fn sending(&mut self, what: Outgoing, pace: Pace, expect: Option<Expect>) -> Action {
+        let damage = std::mem::take(&mut self.damage.0);
+        Action::Send(Sending { what, damage, pace }, expect)
     }
 }
 
