@@ -25,7 +25,7 @@ use crate::{AppCommand, Exit};
 /// How long the keeper may take to come up, and to go when everything below it has ended.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// A running spawner. Dropping it ends and reaps every process below it before it returns.
+/// A running spawner. Dropping it ends and reaps every process below it, and removes its folders, before it returns.
 #[derive(Debug)]
 pub struct Spawner {
     keeper: Child,
@@ -61,6 +61,7 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Waiting {
     Server,
+    Folder,
     Spawn(u64),
     Done,
 }
@@ -179,17 +180,44 @@ impl Spawner {
         found
     }
 
-    /// Ends and reaps everything, and returns what had to be ended: empty after applications that left by themselves.
+    /// Makes a new folder in `parent` that only this user can enter. It is removed when the spawner has gone, however
+    /// this program ends.
+    ///
+    /// # Errors
+    /// When it cannot be made, or the keeper is gone.
+    pub async fn make_folder(&self, parent: &Path) -> Result<PathBuf, SpawnerError> {
+        let answer = self.shared.wait_for(Waiting::Folder);
+        let request = Request::MakeFolder { parent: parent.to_path_buf() };
+        self.to_keeper.send(&request, Vec::new()).map_err(|_| SpawnerError::Gone)?;
+        match tokio::time::timeout(LIMIT, answer).await {
+            Ok(Ok(Message::FolderMade { path })) => Ok(path),
+            Ok(Ok(Message::FolderFailed { reason })) => {
+                Err(SpawnerError::Folder { parent: parent.to_path_buf(), reason })
+            }
+            _ => Err(SpawnerError::Gone),
+        }
+    }
+
+    /// Ends and reaps everything, the server process included, and returns what had to be ended: empty after
+    /// applications that left by themselves. Folders stay until the spawner is dropped.
     ///
     /// # Errors
     /// When the keeper is gone or takes too long.
-    pub async fn shutdown(self) -> Result<Vec<ProcessInfo>, SpawnerError> {
+    pub async fn end_all(&self) -> Result<Vec<ProcessInfo>, SpawnerError> {
         let answer = self.shared.wait_for(Waiting::Done);
-        self.to_keeper.send(&Request::Shutdown, Vec::new()).map_err(|_| SpawnerError::Gone)?;
+        self.to_keeper.send(&Request::EndAll, Vec::new()).map_err(|_| SpawnerError::Gone)?;
         match tokio::time::timeout(LIMIT, answer).await {
             Ok(Ok(Message::Done { ended })) => Ok(ended),
             _ => Err(SpawnerError::Gone),
         }
+    }
+
+    /// As [`end_all`](Self::end_all), and ends the spawner itself: its folders are gone when this returns.
+    ///
+    /// # Errors
+    /// When the keeper is gone or takes too long.
+    pub async fn shutdown(self) -> Result<Vec<ProcessInfo>, SpawnerError> {
+        self.end_all().await
     }
 }
 
@@ -271,6 +299,7 @@ impl Shared {
             }
             Some(Message::ServerStarted { .. } | Message::ServerFailed { .. }) => Waiting::Server,
             Some(Message::Spawned { id, .. } | Message::SpawnFailed { id, .. }) => Waiting::Spawn(*id),
+            Some(Message::FolderMade { .. } | Message::FolderFailed { .. }) => Waiting::Folder,
             Some(Message::Done { .. }) => Waiting::Done,
             // Without the keeper nothing will be told any more; without the server only its answers are missing.
             None if from_keeper => {
@@ -361,6 +390,14 @@ pub enum SpawnerError {
     Server {
         /// Why.
         source: io::Error,
+    },
+    /// A folder could not be made.
+    #[error("no temporary folder could be made in {parent}: {reason}", parent = .parent.display())]
+    Folder {
+        /// Where.
+        parent: PathBuf,
+        /// Why.
+        reason: String,
     },
     /// It has ended, or does not answer any more.
     #[error("the spawner process has ended")]

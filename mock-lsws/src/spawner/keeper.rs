@@ -1,11 +1,14 @@
-//! The keeper: the process that sees to it that nothing outlives the client.
+//! The keeper: the process that sees to it that nothing outlives the client, no process and no folder.
 
+use std::fs::Permissions;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
+use tempfile::TempDir;
 
 use super::link;
 use super::message::{Message, Request};
@@ -18,8 +21,11 @@ use crate::{exit_code, sys};
 /// outlast this.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
+/// How the folders begin that the keeper makes.
+const FOLDER_PREFIX: &str = "lsapi-";
+
 /// Does the work of the hidden `spawner` subcommand: keeps a server process and its applications until the client at
-/// the other end of descriptor 0 is gone, then ends and reaps every descendant.
+/// the other end of descriptor 0 is gone, then ends and reaps every descendant and removes the folders it made.
 ///
 /// Call it before any thread is started.
 #[must_use]
@@ -45,40 +51,64 @@ fn run() -> io::Result<()> {
     rustix::process::set_child_subreaper(Pid::from_raw(1))?;
 
     let mut events = Events::new(control)?;
-    let mut servers = Vec::new();
-    let result = keep(&mut events, &mut servers);
-    let ended = end_all(&events, &servers);
-    if let Ok(true) = result {
-        events.tell(&Message::Done { ended });
+    let mut kept = Kept::default();
+    let result = keep(&mut events, &mut kept);
+    end_all(&events, &kept.servers);
+    for folder in kept.folders {
+        let path = folder.path().to_owned();
+        if let Err(error) = folder.close() {
+            eprintln!("spawner: the folder {} could not be removed: {error}", path.display());
+        }
     }
-    result.map(|_| ())
+    result
 }
 
-/// Runs until the client is gone (false) or has asked for the end (true).
-fn keep(events: &mut Events, servers: &mut Vec<i32>) -> io::Result<bool> {
+/// What goes with the client.
+#[derive(Default)]
+struct Kept {
+    /// Pids of the server processes there have been.
+    servers: Vec<i32>,
+    folders: Vec<TempDir>,
+}
+
+/// Runs until the client is gone or somebody wants this process to end.
+fn keep(events: &mut Events, kept: &mut Kept) -> io::Result<()> {
     loop {
         let ready = events.wait()?;
         if ready.child {
             events.reap();
         }
         if ready.stop {
-            return Ok(false);
+            return Ok(());
         }
         if !ready.control {
             continue;
         }
         match link::receive(events.control()) {
             Ok(Some((Request::StartServer, mut fds))) => match fds.pop() {
-                Some(socket) => servers.extend(start_server(events, socket)),
+                Some(socket) => kept.servers.extend(start_server(events, socket)),
                 None => events.tell(&Message::ServerFailed { reason: "no socket came with it".into() }),
             },
-            Ok(Some((Request::Shutdown, _))) => return Ok(true),
+            Ok(Some((Request::MakeFolder { parent }, _))) => {
+                let private = Permissions::from_mode(0o700);
+                let made =
+                    tempfile::Builder::new().prefix(FOLDER_PREFIX).permissions(private).tempdir_in(&parent);
+                events.tell(&match &made {
+                    Ok(folder) => Message::FolderMade { path: folder.path().to_owned() },
+                    Err(error) => Message::FolderFailed { reason: error.to_string() },
+                });
+                kept.folders.extend(made);
+            }
+            Ok(Some((Request::EndAll, _))) => {
+                let ended = end_all(events, &kept.servers);
+                events.tell(&Message::Done { ended });
+            }
             Ok(Some((Request::Spawn { .. }, _))) => {
                 return Err(io::Error::other("the keeper was asked to start an application"));
             }
             // Reset is how a client with unread messages goes.
-            Ok(None) => return Ok(false),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(false),
+            Ok(None) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
             Err(error) => return Err(error),
         }
     }

@@ -1,5 +1,7 @@
 //! What client, keeper and server say to each other.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Exit;
@@ -18,8 +20,13 @@ pub(crate) enum Request {
         /// What to start.
         spec: LaunchSpec,
     },
-    /// To the keeper: end everything, answer, leave.
-    Shutdown,
+    /// To the keeper: make a folder that is removed when the client is gone and everything has ended.
+    MakeFolder {
+        /// The folder it is made in.
+        parent: PathBuf,
+    },
+    /// To the keeper: end every process and answer.
+    EndAll,
 }
 
 /// To the client, from either.
@@ -32,6 +39,16 @@ pub(crate) enum Message {
     },
     /// The keeper could not make a server.
     ServerFailed {
+        /// Why.
+        reason: String,
+    },
+    /// The folder that was asked for.
+    FolderMade {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// The folder could not be made.
+    FolderFailed {
         /// Why.
         reason: String,
     },

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! When the server is killed its applications go to the keeper: they see that their parent is gone, and still none
-//! of them can outlive a test, not even one that left its session. The programs talk over stream sockets, messages in
+//! of them can outlive a test, not even one that left its session. Folders the keeper makes go with them. The programs talk over stream sockets, messages in
 //! JSON with descriptors beside them.
 //!
 //! A program that uses [`Spawner::start`] has to offer the keeper as a hidden subcommand and call

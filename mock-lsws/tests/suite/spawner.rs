@@ -1,15 +1,20 @@
 //! The parent process of applications: its death, and what it leaves behind.
 
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use mock_lsws::{AppLog, Exit, ProcessInfo, Signal, SpawnedApp, Spawner, StartError, socketpair};
 
-use crate::support::{block_on, line_of, runs, shell, spawner};
+use crate::support::{block_on, eventually, line_of, runs, shell, spawner};
 
 struct Started {
     app: SpawnedApp,
     log: PathBuf,
-    _ours: std::os::unix::net::UnixStream,
+    _ours: UnixStream,
 }
 
 async fn start(spawner: &Spawner, dir: &Path, script: &str) -> Started {
@@ -155,4 +160,54 @@ fn a_program_that_is_no_spawner_is_an_error() {
         let error = Spawner::start("/no/such/program".as_ref(), [""; 0]).await.unwrap_err().to_string();
         assert!(error.contains("/no/such/program"), "{error}");
     });
+}
+
+#[test]
+fn a_folder_outlives_the_processes_and_goes_with_the_spawner() {
+    let parent = tempfile::tempdir().unwrap();
+    block_on(async {
+        let spawner = spawner().await;
+        let folder = spawner.make_folder(parent.path()).await.unwrap();
+        assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        let other = spawner.make_folder(parent.path()).await.unwrap();
+        assert_ne!(folder, other);
+        std::fs::create_dir(folder.join("below")).unwrap();
+        let started = start(&spawner, &folder, "echo written >&2; exec sleep 600").await;
+        line_of(&started.log, "written");
+
+        let ended: Vec<i32> = spawner.end_all().await.unwrap().iter().map(|process| process.pid).collect();
+        assert_eq!(ended, [started.app.pid()]);
+        assert_eq!(std::fs::read_to_string(&started.log).unwrap(), "written\n", "still there to be read");
+        assert_eq!(spawner.shutdown().await.unwrap(), [], "nothing was left to be ended");
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+    });
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_an_error() {
+    block_on(async {
+        let error = spawner().await.make_folder("/no/such/folder".as_ref()).await.unwrap_err().to_string();
+        assert!(error.contains("/no/such/folder") && error.contains("No such file"), "{error}");
+    });
+}
+
+#[test]
+fn a_client_that_is_killed_leaves_neither_process_nor_folder() {
+    let parent = tempfile::tempdir().unwrap();
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let mut keeper =
+        Command::new(crate::support::exe()).arg("spawner").stdin(OwnedFd::from(theirs)).spawn().unwrap();
+    let request = format!("{{\"MakeFolder\":{{\"parent\":{:?}}}}}", parent.path());
+    ours.write_all(&u32::try_from(request.len()).unwrap().to_ne_bytes()).unwrap();
+    ours.write_all(request.as_bytes()).unwrap();
+    let made = eventually("the folder", || std::fs::read_dir(parent.path()).unwrap().next());
+    assert!(made.unwrap().path().is_dir());
+
+    // The client is now a process of its own, the only one that holds this end of the socket.
+    let mut client = Command::new("sleep").arg("600").stdin(OwnedFd::from(ours)).spawn().unwrap();
+    assert!(keeper.try_wait().unwrap().is_none(), "the spawner lives as long as its client");
+    client.kill().unwrap();
+    client.wait().unwrap();
+    assert!(keeper.wait().unwrap().success());
+    assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
 }

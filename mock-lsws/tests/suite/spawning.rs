@@ -192,9 +192,20 @@ fn root_starts_applications_as_other_users() {
     let log = dir.path().join("log");
     let user = User { uid: 65534, gid: 65534, groups: vec![65534] };
     let (input, _ours) = socketpair().unwrap();
-    let command = shell("(id -u; id -g; id -G) >&2").log(AppLog::Append(log.clone())).user(user);
+    let command = shell("grep -E '^(Uid|Gid|Groups|Cap(Inh|Prm|Eff|Amb)):' /proc/self/status >&2")
+        .log(AppLog::Append(log.clone()))
+        .user(user);
     block_on(async { AppProcess::spawn(&command, input).unwrap().wait().await.unwrap() });
-    assert_eq!(fs::read_to_string(&log).unwrap(), "65534\n65534\n65534\n");
+    let text = fs::read_to_string(&log).unwrap();
+    let facts: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let nobody = ["65534"; 4];
+    assert_eq!(facts[0][1..], nobody, "real, effective, saved and file system user: {text}");
+    assert_eq!(facts[1][1..], nobody, "and group: {text}");
+    assert_eq!(facts[2], ["Groups:", "65534"]);
+    assert_eq!(facts.len(), 7, "{text}");
+    for privileges in &facts[3..] {
+        assert_eq!(privileges[1], "0000000000000000", "no privilege is left: {text}");
+    }
 }
 
 fn start_error(command: &AppCommand) -> LaunchError {
