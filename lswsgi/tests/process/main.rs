@@ -5,4 +5,5 @@ mod command_line;
 mod errors;
 mod leaving;
 mod packets;
+mod request;
 mod support;
