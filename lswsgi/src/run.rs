@@ -34,6 +34,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 
     let leave = embed::with_python(settings.exit_timeout, |py| {
         let application = load::load(py, &location, &settings.application.callable)?;
+        // Before anybody is told: whoever reads the line may stop the process, and its socket must go with it.
+        gate::start_serving();
         log::info(format_args!(
             "serving {} on {endpoint}: lswsgi {}, Python {}",
             location.path.display(),

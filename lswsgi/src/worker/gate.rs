@@ -55,7 +55,7 @@ pub(crate) fn request_stop() -> bool {
     before
 }
 
-/// From here on a stop is the worker's to act on.
+/// From here on a stop is the worker's to act on, which looks at the flag before it waits.
 pub(crate) fn start_serving() {
     SERVING.store(true, Ordering::SeqCst);
 }

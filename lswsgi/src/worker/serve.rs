@@ -84,7 +84,6 @@ pub fn serve<H: Handler>(
     settings: &Settings,
 ) -> Result<Leave, Error> {
     let mut worker = Worker { handler, exchange, settings, served: 0 };
-    gate::start_serving();
     match endpoint {
         Endpoint::Connected(fd) => Ok(worker.serve_connection(fd)?.unwrap_or(Leave::ConnectionEnded)),
         Endpoint::Listening(listener) => worker.serve_listener(&listener),
