@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mock_lsws::scenario::{HandedLimit, MAIN, Mode, Scenario, Vars};
+use mock_lsws::scenario::{HandedLimit, MAIN, Mode, Scenario, Step, Vars};
 use mock_lsws::{
     AppLog, Connection, DEFAULT_BACKLOG, Exit, Listener, Resource, SpawnedApp, Spawner, Transcript,
     socketpair,
@@ -35,11 +35,11 @@ const PANIC: &str = "panicked at";
 pub(super) struct Case<'a> {
     pub(super) plan: &'a Plan,
     pub(super) scenario: &'a Scenario,
-    pub(super) stage: Stage,
+    pub(super) stage: &'a Stage,
     pub(super) peers: BTreeMap<String, Peer>,
     pub(super) vars: Vars,
-    /// Which step runs, for the report when there is no time left.
-    pub(super) current: usize,
+    /// Which step runs, or was the last to; what a failure is about.
+    pub(super) at: Option<&'a Step>,
     /// The case has signalled the application, so its end by a signal is no surprise.
     pub(super) signalled: bool,
 }
@@ -66,23 +66,23 @@ pub(super) async fn run(plan: &Plan, scenario: &Scenario) -> CaseResult {
         Ok(stage) => stage,
         Err(reason) => {
             let problem = Problem { field: "start".into(), expected: None, actual: reason };
-            let failure = failure(plan, scenario, 0, vec![problem], Vec::new());
+            let failure = failure(plan, scenario, None, vec![problem], Vec::new());
             return result(Verdict::Failed(failure), Vec::new());
         }
     };
     let mut case = Case {
         plan,
         scenario,
-        stage,
+        stage: &stage,
         peers: main.into_iter().map(|peer| (MAIN.to_owned(), peer)).collect(),
         vars: Vars::default(),
-        current: 0,
+        at: None,
         signalled: false,
     };
     let limit = scenario.timeout.map_or(TIMEOUT, |timeout| timeout.0);
-    let log = case.stage.log.clone();
+    let log = stage.log.clone();
     let outcome = tokio::select! {
-        outcome = tokio::time::timeout(limit, case.steps()) => outcome,
+        outcome = tokio::time::timeout(limit, case.do_steps(&scenario.steps)) => outcome,
         problem = process::too_much_log(&log) => Ok(Err(vec![problem])),
     };
     let mut problems = match outcome {
@@ -94,8 +94,8 @@ pub(super) async fn run(plan: &Plan, scenario: &Scenario) -> CaseResult {
             actual: "this step was still running".into(),
         }],
     };
-    let current = case.current;
-    let Case { stage, peers, .. } = case;
+    let Case { at, peers, .. } = case;
+    let at = at.cloned();
     drop(peers);
     let Log { last: stderr, panic, transcript } = stage.strike().await;
     if let Some(line) = panic {
@@ -104,7 +104,7 @@ pub(super) async fn run(plan: &Plan, scenario: &Scenario) -> CaseResult {
     let verdict = if problems.is_empty() {
         Verdict::Passed
     } else {
-        Verdict::Failed(failure(plan, scenario, current, problems, stderr))
+        Verdict::Failed(failure(plan, scenario, at.as_ref(), problems, stderr))
     };
     let wanted = plan.all_transcripts || matches!(verdict, Verdict::Failed(_));
     result(verdict, if wanted { transcript.entries() } else { Vec::new() })
@@ -217,11 +217,10 @@ fn highest_core_limit() -> Option<u64> {
 fn failure(
     plan: &Plan,
     scenario: &Scenario,
-    current: usize,
+    step: Option<&Step>,
     problems: Vec<Problem>,
     stderr: Vec<String>,
 ) -> Failure {
-    let step = scenario.steps.get(current);
     Failure {
         file: checkout::shown(&scenario.path),
         line: step.map_or(1, |step| step.line),

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use lsapi::AppPacket;
 use mock_lsws::scenario::{
-    Ack as ExpectedAck, ConnCloseRule, Mismatch, PacketKind, PacketPattern, Repeat, ResponseExpectation,
-    Vars, assemble,
+    Ack as ExpectedAck, ConnCloseRule, ExpectOutcome, Mismatch, Outcome, PacketKind, PacketPattern, Repeat,
+    ResponseExpectation, Vars, assemble,
 };
 use mock_lsws::{Ack, End, Incoming, Response, Violation};
 
@@ -16,6 +16,9 @@ use crate::event::Problem;
 
 /// How long a response may take when the step does not say.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long an exchange may take whose outcome is all that matters, when the step does not say.
+const OUTCOME_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long the next packet may take when the step does not say.
 const PACKET_LIMIT: Duration = Duration::from_secs(10);
@@ -50,6 +53,35 @@ impl Case<'_> {
             }
         }
         Err(closest.unwrap_or_default())
+    }
+
+    /// Reads until a response is whole or the connection ends, whatever is said in it.
+    pub(super) async fn expect_outcome(
+        &mut self,
+        on: &str,
+        expected: &ExpectOutcome,
+    ) -> Result<(), Vec<Problem>> {
+        let limit = expected.within.map_or(OUTCOME_LIMIT, |within| within.0);
+        let peer = self.peer(on).await?;
+        let response = peer.response(limit).await;
+        let partial = match &response.end {
+            End::Eof | End::Reset => peer.partial().await,
+            _ => 0,
+        };
+        let outcome = outcome(&response, partial).map_err(|problem| vec![problem])?;
+        // A response that was given up need not have come to its acknowledgement.
+        let is_free =
+            |violation: &Violation| outcome != Outcome::Answered && *violation == Violation::NotAcknowledged;
+        let broken: Vec<Problem> = violations(&response, is_free).collect();
+        if !broken.is_empty() {
+            return Err(broken);
+        }
+        if expected.accepts(outcome) {
+            return Ok(());
+        }
+        let status = response.status.map_or_else(String::new, |status| format!(", status {status}"));
+        let actual = format!("{outcome}{status}, after {} packets", response.packets.len());
+        Err(vec![problem("outcome", &expected.to_string(), &actual)])
     }
 
     /// Reads packets until the last of `patterns` has come.
@@ -106,6 +138,22 @@ impl Case<'_> {
     }
 }
 
+/// How an exchange that read `response` ended. `partial` are bytes of a packet that never became whole.
+fn outcome(response: &Response, partial: usize) -> Result<Outcome, Problem> {
+    let expected = |actual: &str| problem("end of the exchange", "an answer or a close", actual);
+    match &response.end {
+        End::Complete => Ok(Outcome::Answered),
+        End::Eof | End::Reset if partial > 0 => {
+            Err(expected(&format!("the end of the connection, {partial} bytes into a packet")))
+        }
+        End::Eof | End::Reset if response.packets.is_empty() => Ok(Outcome::Refused),
+        End::Eof | End::Reset => Ok(Outcome::Closed),
+        End::Invalid(invalid) => Err(expected(&format!("bytes that are no packet: {invalid}"))),
+        End::TimedOut => Err(expected("silence: neither an answer nor a close")),
+        End::TooLong => Err(expected("more than the runner takes")),
+    }
+}
+
 /// Whether `arrived` may come between any two packets and says nothing to the server: text for its log, unless the
 /// patterns are about that, and a piece of a body without a byte in it.
 fn is_by_the_way(arrived: &Incoming, patterns: &[PacketPattern]) -> bool {
@@ -142,19 +190,22 @@ fn unexpected(patterns: &[PacketPattern], at: usize, arrived: &Incoming, waited:
     problem("packets", &format!("{next}, in the sequence {all}"), &actual)
 }
 
+/// The rules of the protocol that `response` breaks, but for those that are `free`.
+fn violations(response: &Response, is_free: impl Fn(&Violation) -> bool) -> impl Iterator<Item = Problem> {
+    let broken = response.violations().iter().filter(move |violation| !is_free(violation));
+    broken.map(|violation| Problem {
+        field: "protocol".into(),
+        expected: None,
+        actual: violation.to_string(),
+    })
+}
+
 /// What is wrong with a response whatever was expected of it.
 fn broken(response: &Response, any_of: &[ResponseExpectation], limit: Duration) -> Vec<Problem> {
     let mut problems = Vec::new();
     let ack_is_free = any_of.iter().any(|expected| expected.ack == Some(ExpectedAck::Nothing));
-    for violation in response.violations() {
-        if !(ack_is_free && *violation == Violation::NotAcknowledged) {
-            problems.push(Problem {
-                field: "protocol".into(),
-                expected: None,
-                actual: violation.to_string(),
-            });
-        }
-    }
+    problems
+        .extend(violations(response, |violation| ack_is_free && *violation == Violation::NotAcknowledged));
     let actual = match &response.end {
         End::Complete => return problems,
         End::Eof => "the application closed the connection".to_owned(),

@@ -6,6 +6,8 @@
 
 mod case;
 mod exchange;
+mod generate;
+mod parallel;
 mod peer;
 mod preflight;
 mod process;

@@ -67,6 +67,14 @@ impl Peer {
         assemble(started, earlier.into_iter().chain(rest.packets), rest.end)
     }
 
+    /// Bytes of a packet that had not become whole when the connection ended.
+    pub(super) async fn partial(&mut self) -> usize {
+        match self.connection.next_packet(within(Duration::ZERO)).await {
+            Incoming::Eof { partial } | Incoming::Reset { partial } => partial,
+            _ => 0,
+        }
+    }
+
     /// Ends an idle connection and returns what should not have come on it.
     pub(super) async fn drain(mut self) -> Vec<Problem> {
         let mut problems = Vec::new();

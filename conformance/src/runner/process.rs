@@ -80,6 +80,14 @@ impl Case<'_> {
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
+    /// The application's process has not ended.
+    pub(super) fn still_runs(&self) -> Result<(), Vec<Problem>> {
+        match self.stage.app.exit() {
+            None => Ok(()),
+            Some(exit) => Err(vec![problem("process", "running", &exit.to_string())]),
+        }
+    }
+
     pub(super) async fn signal(&mut self, signal: Signal, target: &SignalTarget) -> Result<(), Vec<Problem>> {
         let name = mock_lsws::signal::name(signal.as_raw()).unwrap_or("a signal");
         let app = &self.stage.app;

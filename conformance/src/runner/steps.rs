@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mock_lsws::scenario::{Action, Expect, MAIN, Outgoing, PacketKind, Sending, Step};
+use mock_lsws::scenario::{Action, Expect, MAIN, Outgoing, Pace, PacketKind, Sending, Step};
 use mock_lsws::{Connection, Incoming, within};
 
 use super::case::Case;
@@ -15,12 +15,11 @@ pub(super) const END_LIMIT: Duration = Duration::from_secs(5);
 /// Time between two writes of something that is sent in pieces, when the step does not say.
 const GAP: Duration = Duration::from_millis(5);
 
-impl Case<'_> {
-    /// Does all steps; the first that goes wrong ends the case.
-    pub(super) async fn steps(&mut self) -> Result<(), Vec<Problem>> {
-        let scenario = self.scenario;
-        for (index, step) in scenario.steps.iter().enumerate() {
-            self.current = index;
+impl<'a> Case<'a> {
+    /// Does `steps`; the first that goes wrong ends the case.
+    pub(super) async fn do_steps(&mut self, steps: &'a [Step]) -> Result<(), Vec<Problem>> {
+        for step in steps {
+            self.at = Some(step);
             for _ in 0..step.repeat {
                 self.step(step).await?;
             }
@@ -28,7 +27,7 @@ impl Case<'_> {
         Ok(())
     }
 
-    async fn step(&mut self, step: &Step) -> Result<(), Vec<Problem>> {
+    async fn step(&mut self, step: &'a Step) -> Result<(), Vec<Problem>> {
         match &step.action {
             Action::Send(sending, expect) => {
                 self.send(&step.on, sending).await?;
@@ -37,6 +36,7 @@ impl Case<'_> {
                     None => Ok(()),
                 }
             }
+            Action::Generate(rule, sending, expect) => self.generate(step, rule, sending, expect).await,
             Action::Expect(expect) => self.expect(&step.on, expect).await,
             Action::ExpectEof { within, or_reset } => {
                 let limit = within.map_or(END_LIMIT, |within| within.0);
@@ -96,13 +96,15 @@ impl Case<'_> {
                 tokio::time::sleep(time.0).await;
                 Ok(())
             }
+            Action::Parallel(branches) => self.parallel(branches).await,
         }
     }
 
-    async fn expect(&mut self, on: &str, expect: &Expect) -> Result<(), Vec<Problem>> {
+    pub(super) async fn expect(&mut self, on: &str, expect: &Expect) -> Result<(), Vec<Problem>> {
         match expect {
             Expect::Response(any_of) => self.expect_response(on, any_of).await,
             Expect::Packets(patterns) => self.expect_packets(on, patterns).await,
+            Expect::Outcome(expected) => self.expect_outcome(on, expected).await,
         }
     }
 
@@ -118,7 +120,7 @@ impl Case<'_> {
         self.peers.remove(name).ok_or_else(|| vec![not_open(name)])
     }
 
-    async fn connect(&mut self, name: &str) -> Result<(), Vec<Problem>> {
+    pub(super) async fn connect(&mut self, name: &str) -> Result<(), Vec<Problem>> {
         let Some(listener) = &self.stage.listener else {
             return Err(vec![mistake(
                 "in worker mode there is one connection, `main`: start with mode = \"listen\"",
@@ -132,6 +134,12 @@ impl Case<'_> {
     }
 
     async fn send(&mut self, on: &str, sending: &Sending) -> Result<(), Vec<Problem>> {
+        let bytes = self.bytes_of(sending)?;
+        self.send_bytes(on, &bytes, &sending.pace).await
+    }
+
+    /// What `sending` sends, damage included.
+    pub(super) fn bytes_of(&mut self, sending: &Sending) -> Result<Vec<u8>, Vec<Problem>> {
         let root = &self.plan.root;
         let mut bytes = match &sending.what {
             Outgoing::Request(request) => {
@@ -150,7 +158,15 @@ impl Case<'_> {
         for damage in &sending.damage {
             damage.apply(&mut bytes).map_err(|error| vec![mistake(&error)])?;
         }
-        let pace = &sending.pace;
+        Ok(bytes)
+    }
+
+    pub(super) async fn send_bytes(
+        &mut self,
+        on: &str,
+        bytes: &[u8],
+        pace: &Pace,
+    ) -> Result<(), Vec<Problem>> {
         if let Some(beyond) = pace.split.iter().find(|&&at| at == 0 || at >= bytes.len()) {
             let len = bytes.len();
             return Err(vec![mistake(&format!("`split` at {beyond} cuts nothing off the {len} bytes sent"))]);
@@ -165,7 +181,7 @@ impl Case<'_> {
         if peer.is_idle {
             peer.begin();
         }
-        peer.connection.send_paced(&bytes, &pace).await.map_err(|error| {
+        peer.connection.send_paced(bytes, &pace).await.map_err(|error| {
             vec![problem("sending", "the application to take what it is sent", &error.to_string())]
         })
     }

@@ -4,5 +4,6 @@ mod catalogue;
 mod damage;
 mod exit_codes;
 mod failures;
+mod language;
 mod leftovers;
 mod support;

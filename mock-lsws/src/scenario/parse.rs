@@ -9,11 +9,11 @@ use toml::de::DeTable;
 
 use super::capability::Capability;
 use super::declared::Declared;
-use super::error::{ScenarioError, position};
+use super::error::ScenarioError;
 use super::expand::{Expanded, Mistake, expand};
 use super::matcher::Matcher;
 use super::model::{Class, Scenario, Start};
-use super::step::StepTable;
+use super::step_table::{StepTable, resolve};
 use super::time::Time;
 
 /// A scenario file as it is written.
@@ -116,12 +116,7 @@ fn scenario(text: &str, table: Spanned<DeTable<'_>>) -> Result<Scenario, Mistake
         let message = "`spec` names no clause: say which rule this case tests";
         return Err((table.spec.span().start, message.into()));
     }
-    let mut steps = Vec::new();
-    for step in table.step {
-        let offset = step.span().start;
-        let (line, column) = position(text, offset);
-        steps.push(step.into_inner().resolve(line, column).map_err(|message| (offset, message))?);
-    }
+    let steps = resolve(table.step, text, table.start.mode)?;
     if steps.is_empty() {
         return Err((0, "there is no `[[step]]`: nothing would be tested".into()));
     }

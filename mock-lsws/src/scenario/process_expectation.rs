@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::Exit;
 
-use super::step::parse_signal;
+use super::step_table::parse_signal;
 use super::time::Time;
 
 /// How the process ends. Without `code` and `signal` every end is right.

@@ -29,12 +29,13 @@ impl Vars {
     }
 
     /// Takes over everything in `other`.
-    pub(crate) fn absorb(&mut self, other: Self) {
+    pub fn absorb(&mut self, other: Self) {
         self.values.extend(other.values);
     }
 
-    /// All names and values, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    /// All captured names and values, by name.
+    pub fn captured(&self) -> impl Iterator<Item = (&str, &str)> {
+        let captured = self.values.iter().filter(|(name, _)| !name.contains('.'));
+        captured.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }

@@ -79,6 +79,16 @@ impl Transcript {
         self.add(0, Event::Note(text.into()));
     }
 
+    /// Leaves out what happened on `connection` from `since` on, a time on this transcript's clock: something that is
+    /// repeated often and went well would only hide what did not.
+    pub fn forget(&self, connection: u32, since: Duration) {
+        let mut state = self.state();
+        let from = state.entries.partition_point(|entry| entry.at < since);
+        let mut later = state.entries.split_off(from);
+        later.retain(|entry| entry.connection != connection);
+        state.entries.append(&mut later);
+    }
+
     /// Begins a connection and returns its number.
     pub(crate) fn open(&self, address: &str) -> u32 {
         let number = {
@@ -163,6 +173,20 @@ mod tests {
             texts[0].contains("the end") && texts[1].contains("2 more entries are not kept"),
             "{texts:?}"
         );
+    }
+
+    #[test]
+    fn what_is_forgotten_leaves_the_rest_in_its_order() {
+        let transcript = Transcript::new();
+        let (one, other) = (transcript.open("one"), transcript.open("other"));
+        let since = transcript.elapsed();
+        transcript.add(one, Event::HalfClosed);
+        transcript.add(other, Event::HalfClosed);
+        transcript.add(one, Event::HalfClosed);
+        transcript.forget(one, since);
+        transcript.note("after");
+        let connections: Vec<_> = transcript.entries().iter().map(|entry| entry.connection).collect();
+        assert_eq!(connections, [one, other, other, 0]);
     }
 
     #[test]
