@@ -74,6 +74,7 @@ Environment (read at start, then removed; the application never sees it):
   LSAPI_MAX_IDLE         seconds without a request before the process exits [300]; 0: never
   LSAPI_PPID_NO_CHECK    if set, do not exit when the starting process dies
   LSAPI_ALLOW_CORE_DUMP  if set, allow core files
+  LSAPI_STDERR_LOG       a file for all that goes to standard error, and for what --errors names; not for root
   LSWSGI_ERRORS          what --errors is if it is not given [stderr]
 
 Exit codes:

@@ -4,6 +4,7 @@
 //! application for them in an embedded CPython. The parts, in the order a request meets them:
 //!
 //! * [`cli`] and [`settings`]: what was typed and configured, and what it means;
+//! * `stderr_log`: a file instead of standard error;
 //! * [`endpoint`]: the socket on fd 0, or one bound by `--address`;
 //! * [`worker`]: one connection at a time, blocking I/O; waiting, reading requests, writing responses, leaving;
 //! * [`python`]: the embedded interpreter and everything an application can touch;
@@ -23,6 +24,7 @@ pub mod parent;
 pub mod python;
 pub mod run;
 pub mod settings;
+mod stderr_log;
 #[expect(
     unsafe_code,
     reason = "signal handlers and process attributes; one of the two places that may hold it"

@@ -9,10 +9,10 @@ use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::python::host::Host;
 use crate::python::{embed, load};
-use crate::settings::{self, Settings};
+use crate::settings::{self, ErrorLog, Settings};
 use crate::worker::inbound::Limits;
 use crate::worker::{self, Exchange, answer, gate};
-use crate::{log, parent, sys};
+use crate::{log, parent, stderr_log, sys};
 
 /// Runs a worker from start to end.
 ///
@@ -20,7 +20,7 @@ use crate::{log, parent, sys};
 /// Whatever kept it from starting; see [`Error::exit_code`].
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     log::set_level(arguments.log_level);
-    let settings = Settings::new(arguments, &|name| std::env::var_os(name))?;
+    let mut settings = Settings::new(arguments, &|name| std::env::var_os(name))?;
     // The first thing, so that a parent that dies while Python starts is noticed.
     if settings.parent_check {
         parent::watch();
@@ -29,6 +29,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         Some(address) => Endpoint::bind(address)?,
         None => Endpoint::from_fd0()?,
     };
+    divert_stderr(&mut settings);
     prepare_process(&settings)?;
     let location = load::enter(&settings.application)?;
 
@@ -49,6 +50,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     })?;
     log::info(format_args!("leaving: {leave}"));
     Ok(())
+}
+
+/// Goes on in a log file if there is to be one. Then that is where everything goes.
+fn divert_stderr(settings: &mut Settings) {
+    let Some(path) = &settings.stderr_log else { return };
+    log::info(format_args!("going on in {} (LSAPI_STDERR_LOG)", path.display()));
+    match stderr_log::divert(path) {
+        Ok(()) => settings.errors = ErrorLog::Stderr,
+        Err(error) => log::warning(format_args!("{error}")),
+    }
 }
 
 /// Everything about the process that must be right before Python and the application exist.

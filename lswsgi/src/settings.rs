@@ -33,6 +33,8 @@ pub struct Settings {
     pub exit_timeout: Duration,
     /// Largest request packet accepted, in bytes.
     pub max_request_packet: usize,
+    /// The file that takes the place of standard error: LSAPI_STDERR_LOG.
+    pub stderr_log: Option<PathBuf>,
     /// Where `wsgi.errors` and tracebacks go: `--errors`, else LSWSGI_ERRORS.
     pub errors: ErrorLog,
 }
@@ -97,6 +99,7 @@ impl Settings {
             header_timeout: arguments.header_timeout,
             body_timeout: arguments.body_timeout,
             exit_timeout: arguments.exit_timeout,
+            stderr_log: (env.get)("LSAPI_STDERR_LOG").map(PathBuf::from),
             errors: arguments.errors.unwrap_or_else(|| env.error_log("LSWSGI_ERRORS")),
             max_request_packet: arguments.max_request_packet.try_into().unwrap_or(usize::MAX),
         })

@@ -234,3 +234,29 @@ fn text_for_a_server_that_is_gone_goes_to_standard_error() {
     worker.wait_log("nobody listens");
     assert_eq!(Connection::to(&path).get("/next").text(), "ok");
 }
+
+#[test]
+fn a_stderr_log_takes_everything_unless_the_process_is_roots() {
+    let source = "def application(environ, start_response):\n\
+        \x20   environ['wsgi.errors'].write('where to?\\n')\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'ok']\n";
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.log");
+    let (mut worker, mut connection) =
+        start(source).env("LSAPI_STDERR_LOG", path.to_str().unwrap()).connected();
+    let response = connection.get("/");
+    drop(connection);
+    worker.wait();
+    let log = worker.log();
+    if rustix::process::geteuid().is_root() {
+        assert_eq!(response.errors, b"where to?\n");
+        assert!(log.contains("LSAPI_STDERR_LOG is ignored in a process of root"), "{log}");
+        assert!(!path.exists());
+    } else {
+        assert_eq!(response.errors, b"");
+        let file = std::fs::read_to_string(&path).unwrap();
+        assert!(file.contains("where to?\n") && file.contains("leaving: the connection ended"), "{file}");
+        assert!(log.ends_with("app.log (LSAPI_STDERR_LOG)"), "{log}");
+    }
+}
