@@ -34,6 +34,8 @@ pub struct RawOverrides {
     special_env_terminator: Option<BytesSpec>,
     env_terminator: Option<BytesSpec>,
     padding: Option<BytesSpec>,
+    /// What padding of the right length consists of.
+    padding_byte: Option<u8>,
     known_hole: Option<BytesSpec>,
     /// Index entries of known headers, by HTTP name.
     known: Pairs<KnownSlot>,
@@ -80,6 +82,9 @@ impl RawOverrides {
                 return Err(format!("unknown header `{name}` in `raw.known`, expected one of {known}"));
             }
         }
+        if self.padding.is_some() && self.padding_byte.is_some() {
+            return Err("`padding` and `padding_byte` both say what the padding is: use one of them".into());
+        }
         Ok(())
     }
 
@@ -117,6 +122,17 @@ impl RawOverrides {
         }
         if let Some(bytes) = &self.padding {
             raw.padding = Some(bytes.make(root, vars)?);
+        }
+        if let Some(byte) = self.padding_byte {
+            let env_end = match raw.env.last() {
+                Some(last) => {
+                    let value = raw.env_value_offset(raw.env.len() - 1).map_or(0, i32::unsigned_abs);
+                    value as usize + last.value.len()
+                }
+                None => raw.env_offset(),
+            };
+            let end = env_end + raw.env_terminator.len();
+            raw.padding = Some(vec![byte; end.next_multiple_of(8) - end]);
         }
         if let Some(bytes) = &self.known_hole {
             raw.known_hole = pair(bytes)?;

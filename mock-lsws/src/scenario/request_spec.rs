@@ -347,6 +347,18 @@ mod tests {
     }
 
     #[test]
+    fn padding_can_be_filled_whatever_its_length() {
+        for len in 0..8 {
+            let env = format!("env = {{ K = '{}' }}", "v".repeat(len));
+            let (right, filled) = (made(&env).0, made(&format!("{env}\nraw = {{ padding_byte = 0xA5 }}")).0);
+            assert_eq!(right.len(), filled.len());
+            let request = BeginRequest::decode(&filled, MAX_REQUEST_PACKET).unwrap();
+            assert!(request.padding().iter().all(|byte| *byte == 0xA5), "{len}: {:?}", request.padding());
+            assert_eq!(request.env().get(b"K").map(<[u8]>::len), Some(len));
+        }
+    }
+
+    #[test]
     fn lists_can_be_made_long() {
         let packet = made("more_headers = 600\nenv_entries = 8192").0;
         let request = BeginRequest::decode(&packet, MAX_REQUEST_PACKET).unwrap();
