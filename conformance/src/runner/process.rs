@@ -39,6 +39,8 @@ impl Case<'_> {
         if !expected.accepts(exit) {
             return Err(vec![problem("process", &expected.describe(), &exit.to_string())]);
         }
+        // An end by a signal is no surprise to a case that names it or takes any end, whoever sent it.
+        self.signalled |= expected.code.is_none();
         match expected.not_before {
             Some(earliest) if after < earliest.0 => {
                 let wanted = format!("{} not before {earliest}", expected.describe());
