@@ -9,11 +9,19 @@ use mock_lsws::scenario::{Declared, Scenario};
 
 use crate::support;
 
-/// Checks that have to be covered by now. Each is named in the `spec` of a scenario as an element of its own.
-const REQUIRED: [&str; 29] = [
-    "W01", "W02", "W03", "W04", "W05", "W06", "W07", "W08", "W11", "W15", "W17", "W18", "W26", "W29", "S01",
-    "S02", "S03", "S04", "S05", "S08", "S09", "N01", "L02", "L04", "L09", "L11", "L16", "L23", "L24",
-];
+/// The checks on the wire, the response and the notifications, and those on the life of a process as far as one worker goes.
+/// Each is named in the `spec` of a scenario as an element of its own.
+fn required() -> Vec<String> {
+    let numbered = |letter: char, last: u32| (1..=last).map(move |number| format!("{letter}{number:02}"));
+    let life = [1, 2, 4, 9, 10, 11, 16, 17, 21, 22, 23, 24, 28, 30, 33];
+    let life = life.map(|number| format!("L{number:02}"));
+    numbered('W', 36)
+        .chain(numbered('S', 16))
+        .chain(["S07a".to_owned()])
+        .chain(numbered('N', 10))
+        .chain(life)
+        .collect()
+}
 
 fn cases() -> Vec<Scenario> {
     catalog::load(&support::scenarios(), &Declared::default()).unwrap()
@@ -23,15 +31,62 @@ fn cases() -> Vec<Scenario> {
 fn every_required_check_is_named_by_a_scenario() {
     let cases = cases();
     let named: BTreeSet<&str> = cases.iter().flat_map(|case| case.spec.iter().map(String::as_str)).collect();
-    let missing: Vec<_> = REQUIRED.iter().filter(|check| !named.contains(**check)).collect();
+    let missing: Vec<_> = required().into_iter().filter(|check| !named.contains(check.as_str())).collect();
     assert!(missing.is_empty(), "no scenario names {missing:?}");
+}
+
+/// Whether `clause` is a check such as `W17` or `S07a`, or a section such as `lsapi 1.7`, with the name of a variable
+/// behind it where the section is about several.
+fn is_clause(clause: &str) -> bool {
+    let mut words = clause.split(' ');
+    match (words.next(), words.next(), words.next(), words.next()) {
+        (Some(check), None, None, None) => {
+            let digits = check.trim_start_matches(['W', 'S', 'N', 'L']).trim_end_matches('a');
+            check.len() - digits.len() <= 2
+                && digits.len() == 2
+                && digits.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        (Some("lsapi" | "lsws"), Some(section), variable, None) => {
+            section.split('.').all(|number| number.parse::<u8>().is_ok())
+                && variable.is_none_or(|name| name.contains("LSAPI_"))
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn every_case_names_its_clauses_and_says_why() {
+    for case in cases() {
+        assert!(!case.spec.is_empty(), "{}: no clause", case.id);
+        for clause in &case.spec {
+            assert!(is_clause(clause), "{}: `{clause}` is neither a check nor a section", case.id);
+        }
+        assert!(case.why.len() > 20 && case.why.ends_with('.'), "{}: why is {:?}", case.id, case.why);
+    }
+    for wrong in ["W1", "X01", "W001", "lsapi", "lsapi 1.x", "lsapi 1.7 timeouts", "lsapi 1.7 LSAPI_A B", ""]
+    {
+        assert!(!is_clause(wrong), "{wrong}");
+    }
+}
+
+#[test]
+fn no_two_cases_have_one_title_or_one_text() {
+    let mut files: Vec<_> = cases().into_iter().map(|case| case.path).collect();
+    files.dedup();
+    let mut titles = BTreeSet::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let title = text.lines().find(|line| line.starts_with("title")).unwrap_or_default().to_owned();
+        assert!(titles.insert(title.clone()), "{}: {title} is the title of another case too", file.display());
+    }
 }
 
 #[test]
 fn the_shipped_subject_plays_every_role_that_is_used() {
     let subject = Subject::load("lswsgi", &support::scenarios()).unwrap();
     for case in cases() {
-        assert!(subject.plays(&case.start.role), "{}: role {}", case.id, case.start.role);
+        let is_played = subject.plays(&case.start.role) || !case.needs.is_empty();
+        assert!(is_played, "{}: role {}, and nothing it needs", case.id, case.start.role);
     }
     for role in subject.roles() {
         let command = subject.command(role, Path::new("/bin/sh")).unwrap();
@@ -49,8 +104,8 @@ fn the_shipped_subject_plays_every_role_that_is_used() {
 #[test]
 fn every_role_is_described_in_the_readme() {
     let readme = std::fs::read_to_string(support::scenarios().join("README.md")).unwrap();
-    let subject = Subject::load("lswsgi", &support::scenarios()).unwrap();
-    for role in subject.roles() {
+    let subjects = ["lswsgi", "lsphp"].map(|name| Subject::load(name, &support::scenarios()).unwrap());
+    for role in subjects.iter().flat_map(Subject::roles) {
         assert!(
             readme.contains(&format!("| `{role}` |")),
             "scenarios/README.md does not describe role {role}"
