@@ -15,8 +15,8 @@ use crate::event::{Event, Summary};
 use crate::filter::Filter;
 use crate::report::{Progress, TextReport};
 use crate::runner::{self, Plan};
-use crate::subject::Subject;
-use crate::{Error, binary, catalog, checkout, exit_code, proxy};
+use crate::subject::{Subject, Wishes};
+use crate::{Error, catalog, checkout, exit_code, proxy};
 
 /// Cases at a time for each processor: most of a case is waiting.
 const JOBS_PER_CPU: usize = 4;
@@ -60,29 +60,35 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
     let declared = subject.as_ref().map_or_else(|_| Declared::default(), |subject| subject.declares);
     let cases = select(&args.select, &root, &declared)?;
     let subject = subject?;
-    let checkout = root.parent().unwrap_or(&root);
-    let binary = binary::find(&subject.source, args.binary.as_deref(), subject.folder(), checkout, |what| {
-        anstream::eprintln!("conformance: {what}");
-    })?;
     let harness = |what| move |source| Error::Harness { what, source };
+    let spawner = std::env::current_exe().map_err(harness("this program cannot find itself"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(harness("the runtime does not start"))?;
+    let wishes = Wishes {
+        binary: args.binary.as_deref(),
+        user: args.user.as_deref(),
+        checkout: root.parent().unwrap_or(&root),
+        spawner: &spawner,
+    };
+    let say = |what: &str| anstream::eprintln!("conformance: {what}");
+    // The copies, if any, are there until the run is over.
+    let (place, _copies) = runtime.block_on(subject.deploy(&wishes, &say))?;
     let plan = Plan {
         subject,
-        binary,
+        place,
         root,
         cases: cases.into_iter().map(Arc::new).collect(),
         jobs: args.jobs.map_or_else(default_jobs, NonZeroUsize::get),
         rerun: rerun(args),
         all_transcripts: args.verbose > 0,
-        spawner: std::env::current_exe().map_err(harness("this program cannot find itself"))?,
+        spawner,
     };
     let (sender, receiver) = mpsc::unbounded_channel();
     let verbosity = args.verbose;
     // The report has a thread of its own: a slow terminal must not be taken for a slow application.
     let reporter = thread::spawn(move || report(receiver, verbosity));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(harness("the runtime does not start"))?;
     let ran = runtime.block_on(runner::run(plan, sender));
     let reported = reporter.join().unwrap_or_else(|_| Err(io::Error::other("the reporter is gone")));
     ran?;
@@ -167,6 +173,7 @@ fn rerun(args: &RunArgs) -> String {
     if args.subject != "lswsgi" {
         words.push(format!("--subject {}", args.subject));
     }
+    words.extend(args.user.as_ref().map(|user| format!("--user {user}")));
     for (option, value) in [("--binary", &args.binary), ("--scenarios", &args.select.scenarios)] {
         words.extend(value.as_ref().map(|value| format!("{option} {}", value.display())));
     }

@@ -5,26 +5,32 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-use crate::subject::{BinarySource, SubjectError};
+use crate::subject::{BinarySource, Subject, SubjectError};
 
-/// The binary: the one `given` on the command line, or the one `source` leads to. `say` is told before a build starts.
+/// The folder below the target folder where packages are built against the system's Python.
+const SYSTEM_PYTHON: &str = "system-python";
+
+/// The binary of `subject`: the one `given` on the command line, or the one its file leads to; packages are built in the
+/// checkout at `root`. `say` is told before a build starts.
 ///
 /// # Errors
 /// When it cannot be built or is not there.
 pub fn find(
-    source: &BinarySource,
+    subject: &Subject,
     given: Option<&Path>,
-    folder: &Path,
     root: &Path,
-    say: impl FnOnce(&str),
+    say: &dyn Fn(&str),
 ) -> Result<PathBuf, SubjectError> {
     if let Some(given) = given {
         return existing(std::path::absolute(given).unwrap_or_else(|_| given.to_owned()));
     }
-    match source {
-        BinarySource::CargoPackage(package) => build(package, root, say),
-        BinarySource::File(_) => locate(&source.file().unwrap_or_default(), folder),
+    match &subject.source {
+        BinarySource::CargoPackage(package) => build(package, root, None, say),
         BinarySource::NotNeeded => Ok(PathBuf::new()),
+        BinarySource::File(_) => {
+            let found = locate(&subject.source.file().unwrap_or_default(), subject.folder());
+            found.map_err(|error| error.with_build(subject.build_command()))
+        }
     }
 }
 
@@ -57,8 +63,17 @@ struct CargoTarget {
 }
 
 /// Builds `package` in the checkout at `root`, in the profile this program itself was built in: a run in release mode is
-/// about the binary people use.
-fn build(package: &str, root: &Path, say: impl FnOnce(&str)) -> Result<PathBuf, SubjectError> {
+/// about the binary people use. With `python` it is built against that interpreter, in a target folder of its own so that
+/// neither build undoes the other.
+///
+/// # Errors
+/// When there is no cargo, or it fails.
+pub fn build(
+    package: &str,
+    root: &Path,
+    python: Option<&Path>,
+    say: &dyn Fn(&str),
+) -> Result<PathBuf, SubjectError> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(&cargo);
     command
@@ -70,6 +85,10 @@ fn build(package: &str, root: &Path, say: impl FnOnce(&str)) -> Result<PathBuf, 
         .stdout(Stdio::piped())
         // cargo's own words about what is wrong are the best there are.
         .stderr(Stdio::inherit());
+    if let Some(python) = python {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        command.env("PYO3_PYTHON", python).env("CARGO_TARGET_DIR", root.join(target).join(SYSTEM_PYTHON));
+    }
     let profile = if cfg!(debug_assertions) {
         "debug"
     } else {

@@ -60,6 +60,10 @@ pub struct RunArgs {
     /// The subject's binary, instead of the one its file leads to
     #[arg(long, value_name = "FILE")]
     pub binary: Option<PathBuf>,
+    /// The user the subject runs as, or `self` for your own; without root there is no other [default: the subject file's,
+    /// which is `nobody` where it says nothing]
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
     /// How many cases run at the same time [default: four per processor]
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,

@@ -151,7 +151,7 @@ impl Stage {
             ));
         }
         let mut command =
-            plan.subject.command(&start.role, &plan.binary).map_err(|error| error.to_string())?;
+            plan.subject.command(&start.role, &plan.place).map_err(|error| error.to_string())?;
         command = command.envs(env).log(AppLog::Append(log.clone()));
         if let Some(limit) = start.core_limit {
             let hard = highest_core_limit();

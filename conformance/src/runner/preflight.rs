@@ -26,7 +26,7 @@ pub(super) async fn check(plan: &Plan, role: &str) -> Result<(), Error> {
     let harness = |what| move |source| Error::Harness { what, source };
     let folder = tempfile::tempdir().map_err(harness("there is no temporary folder"))?;
     let log = folder.path().join("stderr.log");
-    let command = plan.subject.command(role, &plan.binary)?.log(AppLog::Append(log.clone()));
+    let command = plan.subject.command(role, &plan.place)?.log(AppLog::Append(log.clone()));
     let not_started = |reason: String| {
         Error::Subject(SubjectError::NotStarted {
             name: plan.subject.name.clone(),
@@ -45,7 +45,7 @@ pub(super) async fn check(plan: &Plan, role: &str) -> Result<(), Error> {
     let app = spawner.spawn(&command, theirs).await.map_err(|error| not_started(error.to_string()))?;
     let request = plan
         .subject
-        .request_env(role)
+        .request_env(role, &plan.place)
         .into_iter()
         .fold(RequestBuilder::get("/"), |request, (name, value)| request.env(name, value));
     // A process that has ended already shows in what comes back.

@@ -12,15 +12,15 @@ use tokio::task::JoinSet;
 use super::{case, preflight};
 use crate::Error;
 use crate::event::{CaseResult, Event, Summary, Verdict};
-use crate::subject::Subject;
+use crate::subject::{Place, Subject};
 
 /// Everything a run needs to know.
 #[derive(Debug)]
 pub struct Plan {
     /// What is tested.
     pub subject: Subject,
-    /// Its binary.
-    pub binary: PathBuf,
+    /// Where its files are, and who runs it.
+    pub place: Place,
     /// The folder of all scenarios.
     pub root: PathBuf,
     /// The cases.

@@ -143,7 +143,7 @@ impl<'a> Case<'a> {
         let root = &self.plan.root;
         let mut bytes = match &sending.what {
             Outgoing::Request(request) => {
-                let env = self.plan.subject.request_env(&self.scenario.start.role);
+                let env = self.plan.subject.request_env(&self.scenario.start.role, &self.plan.place);
                 let (mut packet, body) = request
                     .make(&env, root, &self.vars)
                     .map_err(|error| vec![mistake(&error.to_string())])?;

@@ -41,6 +41,55 @@ pub enum SubjectError {
     /// The program is not on PATH.
     #[error("`{0}` is not on PATH; give the whole path with --binary FILE or in the subject file")]
     NotOnPath(String),
+    /// There is no such user.
+    #[error("there is no user `{user}` on this system{}; name another with --user NAME, or keep your own with --user self", reason_text(.reason))]
+    NoUser {
+        /// The name.
+        user: String,
+        /// What went wrong when it was looked up, if that is why.
+        reason: Option<std::io::Error>,
+    },
+    /// The runner may not become another user.
+    #[error("only root can run a subject as `{user}`: run this as root, or without --user")]
+    NotRoot {
+        /// The user asked for.
+        user: String,
+    },
+    /// A copy cannot be read by the user it was made for.
+    #[error(
+        "{}: `{user}` cannot reach it: {} is closed to that user; make it accessible, or keep your own user with --user \
+         self", .file.display(), .obstacle.display()
+    )]
+    OutOfReach {
+        /// The file.
+        file: PathBuf,
+        /// What is in the way.
+        obstacle: PathBuf,
+        /// The user.
+        user: String,
+    },
+    /// A library of the binary cannot be read by the user.
+    #[error(
+        "{}: `{user}` cannot read its library {}; build it against libraries anybody can read (for a Python runtime: \
+         PYO3_PYTHON=/usr/bin/python3, which takes Debian's libpython3-dev), or keep your own user with --user self",
+        .binary.display(), .library.display()
+    )]
+    LibraryOutOfReach {
+        /// The binary.
+        binary: PathBuf,
+        /// Its library.
+        library: PathBuf,
+        /// The user.
+        user: String,
+    },
+    /// A file could not be copied to where the user can reach it.
+    #[error("{}: cannot be copied to a folder the subject's user can enter: {source}", .path.display())]
+    NotCopied {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The process could not be started, or ended before it said anything.
     #[error("{name} did not start as `{role}`: {reason}{}", stderr_text(.stderr))]
     NotStarted {
@@ -55,8 +104,22 @@ pub enum SubjectError {
     },
 }
 
+impl SubjectError {
+    /// Adds the command that makes a missing binary.
+    pub(crate) fn with_build(self, command: Option<String>) -> Self {
+        match self {
+            Self::NoBinary { path, .. } => Self::NoBinary { path, build: command },
+            other => other,
+        }
+    }
+}
+
 fn build_text(build: &Option<String>) -> String {
     build.as_ref().map(|command| format!("; this builds it: {command}")).unwrap_or_default()
+}
+
+fn reason_text(reason: &Option<std::io::Error>) -> String {
+    reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
 }
 
 fn stderr_text(lines: &[String]) -> String {

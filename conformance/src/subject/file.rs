@@ -43,7 +43,7 @@ enum HandOver {
 }
 
 /// The names a subject's strings may have in braces.
-const PLACEHOLDERS: [&str; 4] = ["binary", "script", "role", "cache"];
+const PLACEHOLDERS: [&str; 5] = ["binary", "script", "role", "folder", "cache"];
 
 /// A placeholder closer than this to one of those is taken for a slip of the finger.
 const SIMILAR: f64 = 0.8;
@@ -168,6 +168,7 @@ pub(super) fn cache_folder() -> PathBuf {
 mod tests {
     use std::time::Duration;
 
+    use super::super::Place;
     use super::*;
 
     const HEAD: &str = "name = 'x'\ncommand = ['{binary}', '{script}']\n";
@@ -189,8 +190,8 @@ mod tests {
         assert_eq!(subject.declares.kill_window.0, Duration::from_secs(4));
         assert_eq!(subject.declares.max_request_packet, 65_535, "as the reference library, when not said");
         assert_eq!(subject.modes, [Mode::Listen]);
-        assert_eq!(subject.request_env("stderr"), [("B".to_owned(), "/s/e.x".to_owned())]);
-        assert_eq!(subject.request_env("echo"), []);
+        assert_eq!(subject.request_env("stderr", &Place::default()), [("B".to_owned(), "/s/e.x".to_owned())]);
+        assert_eq!(subject.request_env("echo", &Place::default()), []);
     }
 
     #[test]
@@ -219,8 +220,7 @@ mod tests {
             ("name = 'x'\ncommand = []\n[roles]\n".into(), "x.toml:2:11: `command` is empty"),
             (
                 "name = 'x'\ncommand = ['a', '{scirpt}']\n[roles]\n".into(),
-                "x.toml:2:17: unknown placeholder `scirpt`, expected one of `binary`, `script`, `role`, `cache`; did you \
-                 mean `script`?",
+                "x.toml:2:17: unknown placeholder `scirpt`; did you mean `script`?",
             ),
         ] {
             let error = error(&text);

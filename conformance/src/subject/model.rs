@@ -8,8 +8,9 @@ use mock_lsws::scenario::{Capability, Declared, Mode, Scenario};
 
 use super::SubjectError;
 use super::file;
+use super::place::Place;
 use super::role::RoleTable;
-use crate::Error;
+use crate::{Error, binary, checkout};
 
 /// An application that plays roles.
 #[derive(Clone, Debug)]
@@ -18,8 +19,8 @@ pub struct Subject {
     pub name: String,
     /// How `{binary}` is found when the command line does not say.
     pub source: BinarySource,
-    /// The command that makes a missing binary, for the message.
-    pub build: Option<String>,
+    /// The command that makes a missing binary: a path relative to the subject file, or words as they are typed.
+    pub(super) build: Option<String>,
     /// The user it runs as when the runner is root.
     pub user: String,
     /// What it does beyond what every application must.
@@ -89,42 +90,87 @@ impl Subject {
         &self.folder
     }
 
-    /// The command that plays `role`, a role it has, with `binary` for `{binary}`.
+    /// The command that makes its binary when that is missing, as it is typed in the current folder.
+    #[must_use]
+    pub fn build_command(&self) -> Option<String> {
+        let command = self.build.as_ref()?;
+        let file = self.folder.join(command);
+        Some(if file.is_file() { checkout::shown(&file).display().to_string() } else { command.clone() })
+    }
+
+    /// The command that plays `role`, a role it has.
     ///
     /// # Errors
     /// When the program cannot be found.
-    pub fn command(&self, role: &str, binary: &Path) -> Result<AppCommand, SubjectError> {
+    pub fn command(&self, role: &str, place: &Place) -> Result<AppCommand, SubjectError> {
         let table = self.role(role);
-        let fill = |word: &String| self.fill(word, role, binary);
+        let fill = |word: &String| self.fill(word, role, place);
         let words: Vec<String> = self.command.iter().chain(&table.args).map(fill).collect();
         let (program, args) =
             words.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
-        let program = crate::binary::locate(program, &self.folder)?;
+        let program = binary::locate(program, &self.folder)?;
         let env = self.env.iter().chain(&table.env).map(|(name, value)| (name.clone(), fill(value)));
-        Ok(AppCommand::new(program).args(args).envs(env))
+        let command = AppCommand::new(place.of(&program)).args(args).envs(env);
+        Ok(match &place.account {
+            Some(account) => command.user(account.user.clone()),
+            None => command,
+        })
     }
 
     /// The variables a request to `role` carries.
     #[must_use]
-    pub fn request_env(&self, role: &str) -> Vec<(String, String)> {
+    pub fn request_env(&self, role: &str, place: &Place) -> Vec<(String, String)> {
         let mut env = self.request_env.clone();
         env.extend(self.role(role).request_env);
-        env.into_iter().map(|(name, value)| (name, self.fill(&value, role, Path::new("")))).collect()
+        env.into_iter().map(|(name, value)| (name, self.fill(&value, role, place))).collect()
+    }
+
+    /// Every file the subject's processes need to be able to read, as far as the subject file names it: the binary, the
+    /// program that runs, scripts, and what is named below `{folder}`. Programs found on PATH are everybody's.
+    pub(super) fn files(&self, binary: &Path) -> Vec<PathBuf> {
+        let mut files = vec![binary.to_owned()];
+        let program = self.command.first().filter(|program| program.contains('/') && !program.contains('{'));
+        files.extend(program.map(|program| self.folder.join(program)));
+        files.extend(self.roles.values().filter_map(|role| Some(self.absolute(role.script.as_deref()?))));
+        let roles = self.roles.values().flat_map(|role| role.args.iter().chain(role.env.values()));
+        let words =
+            self.command.iter().chain(self.env.values()).chain(self.request_env.values()).chain(roles);
+        files.extend(words.filter_map(|word| Some(self.absolute(Path::new(in_folder(word)?.1)))));
+        files.retain(|file| file.is_file());
+        files.sort();
+        files.dedup();
+        files
     }
 
     fn role(&self, role: &str) -> RoleTable {
         self.roles.get(role).cloned().unwrap_or_default()
     }
 
-    fn fill(&self, word: &str, role: &str, binary: &Path) -> String {
-        let script = self.role(role).script.map(|script| self.folder.join(script)).unwrap_or_default();
-        // Without the `..` that a path relative to the subject file has, so that it reads well in a process list.
-        let script = script.canonicalize().unwrap_or(script);
-        word.replace("{binary}", &binary.to_string_lossy())
-            .replace("{script}", &script.to_string_lossy())
+    /// A path of the subject file, without the `..` it may have, so that it reads well in a process list.
+    fn absolute(&self, path: &Path) -> PathBuf {
+        let path = self.folder.join(path);
+        path.canonicalize().unwrap_or(path)
+    }
+
+    fn fill(&self, word: &str, role: &str, place: &Place) -> String {
+        let script = self.role(role).script.map(|script| self.absolute(&script)).unwrap_or_default();
+        let word = match in_folder(word) {
+            Some((before, file)) => {
+                format!("{before}{}", place.of(&self.absolute(Path::new(file))).display())
+            }
+            None => word.to_owned(),
+        };
+        word.replace("{binary}", &place.of(&place.binary).to_string_lossy())
+            .replace("{script}", &place.of(&script).to_string_lossy())
             .replace("{role}", role)
+            .replace("{folder}", &self.folder.to_string_lossy())
             .replace("{cache}", &file::cache_folder().to_string_lossy())
     }
+}
+
+/// What is in front of `{folder}/`, and the path behind it.
+fn in_folder(word: &str) -> Option<(&str, &str)> {
+    word.split_once("{folder}/")
 }
 
 impl BinarySource {

@@ -24,7 +24,7 @@ pub struct RoleTable {
 
 /// A role as it may be written: the path of its script, or a whole table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Role(pub RoleTable);
+pub(super) struct Role(pub(super) RoleTable);
 
 impl<'de> Deserialize<'de> for Role {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

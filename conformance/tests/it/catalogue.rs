@@ -1,9 +1,8 @@
 //! The scenarios of the checkout as a whole: nothing required is missing, nothing in them leads nowhere.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use conformance::subject::Subject;
+use conformance::subject::{Place, Subject};
 use conformance::{catalog, checkout};
 use mock_lsws::scenario::{Declared, Scenario};
 
@@ -89,7 +88,7 @@ fn the_shipped_subject_plays_every_role_that_is_used() {
         assert!(is_played, "{}: role {}, and nothing it needs", case.id, case.start.role);
     }
     for role in subject.roles() {
-        let command = subject.command(role, Path::new("/bin/sh")).unwrap();
+        let command = subject.command(role, &Place::here("/bin/sh".into())).unwrap();
         let environment = format!("{command:?}");
         // The roles about stderr are one script, set up in two ways.
         let script = role.strip_suffix("-log").unwrap_or(role);

@@ -15,7 +15,7 @@ fn behind_proxy_with(damage: &str, steps: &str) -> Run {
     let file = folder.path().join("liar.toml");
     let proxy = env!("CARGO_BIN_EXE_conformance");
     let text = format!(
-        "name = \"liar\"\nbinary = {:?}\ncommand = [{proxy:?}, \"proxy\", \"--damage\", {damage:?}, \"--\", \"{{binary}}\", \
+        "name = \"liar\"\nuser = \"self\"\nbinary = {:?}\ncommand = [{proxy:?}, \"proxy\", \"--damage\", {damage:?}, \"--\", \"{{binary}}\", \
          \"-m\", \"{{script}}\"]\n[roles]\nhello = {:?}\n",
         support::lswsgi(),
         support::scenarios().join("apps/hello.wsgi"),

@@ -51,7 +51,7 @@ fn one_when_a_case_failed() {
 #[test]
 fn a_reader_that_leaves_early_does_not_change_the_verdict() {
     let mut run = support::program()
-        .args(["run", "wire/minimal-get", "--binary", support::lswsgi().to_str().unwrap()])
+        .args(["run", "wire/minimal-get", "--user", "self", "--binary", support::lswsgi().to_str().unwrap()])
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();

@@ -222,7 +222,7 @@ fn behind_script(script: &str, steps: &str) -> Run {
     let file = folder.path().join("subject.toml");
     let hello = support::scenarios().join("apps/hello.wsgi");
     let text = format!(
-        "name = \"script\"\nbinary = {:?}\ncommand = [\"/bin/sh\", \"-c\", {script:?}, \"{{binary}}\", \"{{script}}\"]\n\
+        "name = \"script\"\nuser = \"self\"\nbinary = {:?}\ncommand = [\"/bin/sh\", \"-c\", {script:?}, \"{{binary}}\", \"{{script}}\"]\n\
          [roles]\nhello = {hello:?}\n",
         support::lswsgi(),
     );

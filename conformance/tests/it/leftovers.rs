@@ -36,7 +36,7 @@ impl Copy {
         let apps = tempfile::tempdir().unwrap();
         let script = support::scenarios().join("apps/sleep.wsgi");
         fs::copy(script, apps.path().join("sleep.wsgi")).unwrap();
-        let text = "name = \"copy\"\nbinary = \"/bin/true\"\ncommand = [\"{binary}\", \"-m\", \"{script}\"]\n[roles]\n\
+        let text = "name = \"copy\"\nuser = \"self\"\nbinary = \"/bin/true\"\ncommand = [\"{binary}\", \"-m\", \"{script}\"]\n[roles]\n\
                     sleep = \"sleep.wsgi\"\n";
         fs::write(apps.path().join("subject.toml"), text).unwrap();
         Self { cases: folder(cases), apps, temporary: tempfile::tempdir().unwrap() }

@@ -6,7 +6,6 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use conformance::binary;
-use conformance::subject::BinarySource;
 
 /// The checkout.
 pub(crate) fn checkout() -> &'static Path {
@@ -26,10 +25,7 @@ pub(crate) fn lswsgi_file() -> PathBuf {
 /// The binary of lswsgi, built once for all tests of a file.
 pub(crate) fn lswsgi() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let source = BinarySource::CargoPackage("lswsgi".into());
-        binary::find(&source, None, checkout(), checkout(), |_| {}).expect("lswsgi builds")
-    })
+    BINARY.get_or_init(|| binary::build("lswsgi", checkout(), None, &|_| {}).expect("lswsgi builds"))
 }
 
 /// The program under test.
@@ -79,7 +75,8 @@ pub(crate) fn finished(output: Output) -> Run {
 /// Runs the program against lswsgi.
 pub(crate) fn run_lswsgi(args: &[&str]) -> Run {
     let binary = lswsgi().to_str().expect("a path in UTF-8");
-    run([&["run", "--binary", binary], args].concat())
+    // As the user that has built it: nobody else may be able to read the Python it was built against.
+    run([&["run", "--user", "self", "--binary", binary], args].concat())
 }
 
 /// A folder of scenarios of its own. Each is a name and the steps; the rest is the same for all.
