@@ -55,7 +55,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 /// Goes on in a log file if there is to be one. Then that is where everything goes.
 fn divert_stderr(settings: &mut Settings) {
     let Some(path) = &settings.stderr_log else { return };
-    log::info(format_args!("going on in {} (LSAPI_STDERR_LOG)", path.display()));
     match stderr_log::divert(path) {
         Ok(()) => settings.errors = ErrorLog::Stderr,
         Err(error) => log::warning(format_args!("{error}")),

@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::log;
+
 /// Why standard error stays what it was.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotDiverted {
@@ -35,6 +37,7 @@ pub(crate) fn divert(path: &Path) -> Result<(), NotDiverted> {
         return Err(NotDiverted::Root);
     }
     let file = open(path)?;
+    log::info(format_args!("going on in {} (LSAPI_STDERR_LOG)", path.display()));
     rustix::stdio::dup2_stderr(&file)
         .map_err(|errno| NotDiverted::Unusable { path: path.to_owned(), source: errno.into() })
 }
