@@ -5,8 +5,10 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mock_lsws::Signal;
-use mock_lsws::scenario::{CoreLimit, ExpectExit, ExpectProcess, Matcher, SignalTarget};
+use mock_lsws::scenario::{
+    ExpectExit, ExpectProcess, Matcher, NumberRange, ResourceName, SignalTarget, Vars,
+};
+use mock_lsws::{ProcessInfo, Signal};
 use rustix::process::Pid;
 
 use super::case::Case;
@@ -22,8 +24,11 @@ const MOST_LOG: u64 = 64 << 20;
 /// How often the length of a log file is looked at.
 const LOG_WATCH: Duration = Duration::from_millis(100);
 
-/// What the line about core files in `/proc/PID/limits` begins with.
-const CORE_LINE: &str = "Max core file size";
+/// How often a process is looked at while it is to become what is expected.
+const PROCESS_TICK: Duration = Duration::from_millis(20);
+
+/// A limit that is not there, as a number.
+const UNLIMITED: i64 = i64::MAX;
 
 impl Case<'_> {
     pub(super) async fn expect_exit(&mut self, expected: &ExpectExit) -> Result<(), Vec<Problem>> {
@@ -50,7 +55,24 @@ impl Case<'_> {
         }
     }
 
-    pub(super) fn expect_process(&mut self, expected: &ExpectProcess) -> Result<(), Vec<Problem>> {
+    /// Looks at the process until it is as expected, or the time for that is over.
+    pub(super) async fn expect_process(&mut self, expected: &ExpectProcess) -> Result<(), Vec<Problem>> {
+        let deadline = Instant::now() + expected.within.map_or(Duration::ZERO, |within| within.0);
+        loop {
+            let mut vars = self.vars.clone();
+            let wrong = self.compare_process(expected, &mut vars);
+            if wrong.is_empty() {
+                self.vars = vars;
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(wrong);
+            }
+            tokio::time::sleep(PROCESS_TICK).await;
+        }
+    }
+
+    fn compare_process(&self, expected: &ExpectProcess, vars: &mut Vars) -> Vec<Problem> {
         let app = &self.stage.app;
         let mut wrong = Vec::new();
         if let Some(alive) = expected.alive {
@@ -60,26 +82,34 @@ impl Case<'_> {
                 wrong.push(problem("process", name(alive), &actual));
             }
         }
-        if let Some(count) = expected.children {
-            let mut others = self.stage.spawner.descendants();
-            others.retain(|process| process.pid != app.pid());
-            if others.len() != count {
-                let list = others.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                let actual = format!("{}{}{list}", others.len(), if others.is_empty() { "" } else { ": " });
-                wrong.push(problem("processes below the application's", &count.to_string(), &actual));
+        let mut others = self.stage.spawner.descendants();
+        others.retain(|process| process.pid != app.pid());
+        let (zombies, children): (Vec<_>, Vec<_>) = others.into_iter().partition(ProcessInfo::is_zombie);
+        for (field, range, processes) in [
+            ("processes below the application's", &expected.children, children),
+            ("zombies below the application's process", &expected.zombies, zombies),
+        ] {
+            let Some(range) = range else { continue };
+            let count = i64::try_from(processes.len()).unwrap_or(i64::MAX);
+            if let Some(wanted) = range.refuses(count, vars) {
+                let list = processes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                let actual = format!("{count}{}{list}", if processes.is_empty() { "" } else { ": " });
+                wrong.push(problem(field, &wanted, &actual));
             }
         }
-        if let Some(limit) = expected.core_limit {
-            let (actual, right) = match core_limit(app.pid()) {
-                Some(soft) => (soft.clone(), (soft == "0") == (limit == CoreLimit::Zero)),
-                None => ("unknown: the process is gone".to_owned(), false),
-            };
-            if !right {
-                let wanted = if limit == CoreLimit::Zero { "0" } else { "not 0" };
-                wrong.push(problem("soft limit on core files", wanted, &actual));
+        if let Some(range) = &expected.descriptors {
+            wrong.extend(compare("open descriptors", range, descriptors(app.pid()), vars));
+        }
+        for (resource, limit) in &expected.limits {
+            let name = limit_name(*resource);
+            let [soft, hard] = limits(app.pid(), name);
+            for (kind, range, actual) in [("soft", &limit.soft, soft), ("hard", &limit.hard, hard)] {
+                let Some(range) = range else { continue };
+                let field = format!("{kind} limit, {}", name.to_lowercase());
+                wrong.extend(compare(&field, range, actual, vars));
             }
         }
-        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+        wrong
     }
 
     /// The application's process has not ended.
@@ -142,11 +172,44 @@ impl Case<'_> {
     }
 }
 
-/// The soft limit on core files of process `pid`, as `/proc` writes it.
-fn core_limit(pid: i32) -> Option<String> {
-    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix(CORE_LINE))?;
-    line.split_whitespace().next().map(str::to_owned)
+/// Compares the number `actual` of a process; there is none when it is gone.
+fn compare(field: &str, range: &NumberRange, actual: Option<i64>, vars: &mut Vars) -> Option<Problem> {
+    match actual {
+        Some(number) => {
+            let wanted = range.refuses(number, vars)?;
+            let actual = if number == UNLIMITED { "unlimited".to_owned() } else { number.to_string() };
+            Some(problem(field, &wanted, &actual))
+        }
+        None => Some(problem(field, "those of a running process", "the process is gone")),
+    }
+}
+
+/// The number of descriptors process `pid` has open.
+fn descriptors(pid: i32) -> Option<i64> {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    i64::try_from(entries.count()).ok()
+}
+
+/// What the line about `resource` in `/proc/PID/limits` begins with.
+const fn limit_name(resource: ResourceName) -> &'static str {
+    match resource {
+        ResourceName::Core => "Max core file size",
+        ResourceName::OpenFiles => "Max open files",
+        ResourceName::AddressSpace => "Max address space",
+        ResourceName::Processes => "Max processes",
+    }
+}
+
+/// The soft and the hard limit of process `pid` in the line of `/proc/PID/limits` that begins with `name`.
+fn limits(pid: i32, name: &str) -> [Option<i64>; 2] {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let mut words = line.split_whitespace();
+    let mut next = || match words.next()? {
+        "unlimited" => Some(UNLIMITED),
+        number => number.parse().ok(),
+    };
+    [next(), next()]
 }
 
 /// What is in the file `log`, however it is encoded, up to a limit; nothing if there is none.

@@ -64,7 +64,7 @@ impl<'a> Case<'a> {
                 }
             }
             Action::ExpectExit(expected) => self.expect_exit(expected).await,
-            Action::ExpectProcess(expected) => self.expect_process(expected),
+            Action::ExpectProcess(expected) => self.expect_process(expected).await,
             Action::Connect => {
                 if self.peers.contains_key(&step.on) {
                     return Err(vec![mistake(&format!(

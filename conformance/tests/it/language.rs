@@ -125,3 +125,17 @@ fn rows_that_capture_different_values_disagree() {
     let words = ["`{n}` in parallel steps", "the same value in every row"];
     fails("listen", "sleep", &both("/?ms=10", "/?ms=20"), &words);
 }
+
+#[test]
+fn a_process_is_counted_and_measured() {
+    let get = "[[step]]\nrequest = {}\nexpect = { status = [0, 200] }\n";
+    let before =
+        "[[step]]\nexpect_process = { descriptors = '{n:int}', zombies = 0, children = { max = 0 } }\n";
+    let limits = "[[step]]\nexpect_process = { limits = { open_files = { soft = { min = 1 }, hard = { min = '{n}' } } } }\n";
+    let after = "[[step]]\nexpect_process = { descriptors = { max = '{n}' }, within = '2s' }\n";
+    passes("listen", "hello", &format!("{get}{before}{limits}{get}{after}"));
+    let none = "[[step]]\nexpect_process = { descriptors = 0, children = 1, within = '100ms' }\n";
+    let words =
+        ["open descriptors\n", "expected: 0\n", "processes below the application's\n", "expected: 1\n"];
+    fails("listen", "hello", &format!("{get}{none}"), &words);
+}

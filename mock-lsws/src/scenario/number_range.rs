@@ -8,9 +8,10 @@ use serde::{Deserialize, Deserializer};
 use super::template::Template;
 use super::vars::Vars;
 
-/// A number, or bounds with both ends included.
+/// A number, bounds with both ends included, or `"{name:int}"`, which captures it.
 #[derive(Clone, Debug)]
-pub(crate) struct NumberRange {
+pub struct NumberRange {
+    capture: Option<Template>,
     min: Option<Bound>,
     max: Option<Bound>,
 }
@@ -33,8 +34,18 @@ impl Bound {
 }
 
 impl NumberRange {
-    /// What was expected instead of `number`, if it is out of range.
-    pub(crate) fn refuses(&self, number: i64, vars: &Vars) -> Option<String> {
+    /// What was expected instead of `number`, if it is out of range; else it is captured where that is asked for.
+    pub fn refuses(&self, number: i64, vars: &mut Vars) -> Option<String> {
+        if let Some(template) = &self.capture {
+            return match template.captures(number.to_string().as_bytes(), vars) {
+                Some(captured) => {
+                    vars.absorb(captured);
+                    None
+                }
+                None => Some(template.show(vars)),
+            };
+        }
+        let vars = &*vars;
         let end = |bound: &Option<Bound>| bound.as_ref().map(|bound| bound.value(vars));
         match (end(&self.min), end(&self.max)) {
             (Some(None), _) | (_, Some(None)) => {
@@ -44,8 +55,12 @@ impl NumberRange {
             (min, max) => {
                 let (min, max) = (min.flatten(), max.flatten());
                 let outside = min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max);
-                let show = |end: Option<i64>| end.map_or_else(String::new, |end| end.to_string());
-                outside.then(|| format!("a number in {}..={}", show(min), show(max)))
+                outside.then(|| match (min, max) {
+                    (Some(min), Some(max)) => format!("{min} to {max}"),
+                    (Some(min), None) => format!("{min} or more"),
+                    (None, Some(max)) => format!("{max} or less"),
+                    (None, None) => "a number".to_owned(),
+                })
             }
         }
     }
@@ -70,17 +85,22 @@ impl<'de> Deserialize<'de> for NumberRange {
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<NumberRange, E> {
                 let bound = Some(Bound { base: None, plus: number });
-                Ok(NumberRange { min: bound.clone(), max: bound })
+                Ok(NumberRange { capture: None, min: bound.clone(), max: bound })
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<NumberRange, E> {
+                if let Ok(template) = Template::parse(text)
+                    && template.names().any(|(_, is_number)| is_number)
+                {
+                    return Ok(NumberRange { capture: Some(template), min: None, max: None });
+                }
                 let bound = Some(bound(text).map_err(E::custom)?);
-                Ok(NumberRange { min: bound.clone(), max: bound })
+                Ok(NumberRange { capture: None, min: bound.clone(), max: bound })
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<NumberRange, A::Error> {
                 let table = RangeTable::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(NumberRange { min: table.min, max: table.max })
+                Ok(NumberRange { capture: None, min: table.min, max: table.max })
             }
         }
         deserializer.deserialize_any(RangeVisitor)
@@ -111,7 +131,49 @@ impl<'de> Deserialize<'de> for Bound {
 
 fn bound(text: &str) -> Result<Bound, String> {
     let wrong = || format!("`{text}` is not a number: write `5`, `\"{{before}}\"` or `\"{{before}}+5\"`");
-    let (base, plus) = text.split_once('+').unwrap_or((text, "0"));
+    let (base, sign, operand) = match (text.split_once('+'), text.split_once('-')) {
+        (Some((base, operand)), _) => (base, 1, operand),
+        (None, Some((base, operand))) => (base, -1, operand),
+        (None, None) => (text, 1, "0"),
+    };
     let base = Template::parse(base.trim())?;
-    Ok(Bound { base: Some(base), plus: plus.trim().parse().map_err(|_| wrong())? })
+    let operand: i64 = operand.trim().parse().map_err(|_| wrong())?;
+    if base.names().next().is_none() {
+        return Err(wrong());
+    }
+    Ok(Bound { base: Some(base), plus: operand.saturating_mul(sign) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Holder {
+        value: NumberRange,
+    }
+
+    fn read(value: &str) -> Result<NumberRange, toml::de::Error> {
+        toml::from_str::<Holder>(&format!("value = {value}")).map(|holder| holder.value)
+    }
+
+    #[test]
+    fn numbers_are_compared_with_what_is_known() {
+        let mut vars = Vars::default();
+        assert_eq!(read("'{n:int}'").unwrap().refuses(10, &mut vars), None);
+        assert_eq!(vars.get("n"), Some("10"));
+        for (range, right, wrong) in [
+            ("10", 10, 11),
+            ("'{n}'", 10, 11),
+            ("'{n} - 3'", 7, 10),
+            ("'{n:int}'", 10, 11),
+            ("{ min = '{n}+1' }", 11, 10),
+            ("{ min = 1, max = 3 }", 3, 4),
+        ] {
+            let range = read(range).unwrap();
+            assert_eq!(range.refuses(right, &mut vars), None, "{range:?}");
+            assert!(range.refuses(wrong, &mut vars).is_some(), "{range:?}");
+        }
+        assert!(read("'five'").is_err() && read("'{n}+x'").is_err() && read("true").is_err());
+    }
 }

@@ -116,27 +116,52 @@ impl Repeat {
 /// One place in a sequence of packets.
 #[derive(Clone, Debug)]
 pub struct PacketPattern {
-    /// The kinds that may stand here.
-    pub any_of: Vec<PacketKind>,
+    /// What may stand here.
+    any_of: Vec<Alternative>,
     /// How often.
     pub repeat: Repeat,
-    /// The payload, for packets with bytes or text.
-    pub payload: Option<Matcher>,
-    /// The status, for RESP_HEADER.
-    pub status: OneOrMany<i32>,
     /// How long to wait for it.
     pub within: Option<Time>,
+}
+
+/// One of the packets that may stand in a place.
+#[derive(Clone, Debug)]
+struct Alternative {
+    kind: PacketKind,
+    /// The payload, for packets with bytes or text.
+    payload: Option<Matcher>,
+    /// The status, for RESP_HEADER.
+    status: OneOrMany<i32>,
 }
 
 impl PacketPattern {
     /// Whether `kind` may stand here.
     #[must_use]
     pub fn accepts(&self, kind: PacketKind) -> bool {
-        self.any_of.contains(&kind)
+        self.any_of.iter().any(|alternative| alternative.kind == kind)
     }
 
-    /// Compares the content of a packet of an accepted kind.
+    /// Compares the content of a packet of an accepted kind; with several alternatives of that kind, the closest counts.
     pub fn check(&self, packet: &AppPacket<'_>, root: &Path, vars: &mut Vars) -> Vec<Mismatch> {
+        let mut closest: Option<Vec<Mismatch>> = None;
+        let kind = PacketKind::of(packet);
+        for alternative in self.any_of.iter().filter(|alternative| alternative.kind == kind) {
+            let mut bound = vars.clone();
+            let wrong = alternative.check(packet, root, &mut bound);
+            if wrong.is_empty() {
+                *vars = bound;
+                return wrong;
+            }
+            if closest.as_ref().is_none_or(|closest| wrong.len() < closest.len()) {
+                closest = Some(wrong);
+            }
+        }
+        closest.unwrap_or_default()
+    }
+}
+
+impl Alternative {
+    fn check(&self, packet: &AppPacket<'_>, root: &Path, vars: &mut Vars) -> Vec<Mismatch> {
         let mut wrong = Vec::new();
         if let AppPacket::RespHeader(head) = packet
             && !self.status.0.is_empty()
@@ -162,8 +187,8 @@ impl PacketPattern {
 
 impl fmt::Display for PacketPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, kind) in self.any_of.iter().enumerate() {
-            write!(f, "{}{kind}", if index == 0 { "" } else { "|" })?;
+        for (index, alternative) in self.any_of.iter().enumerate() {
+            write!(f, "{}{}", if index == 0 { "" } else { "|" }, alternative.kind)?;
         }
         f.write_str(match self.repeat {
             Repeat::Once => "",
@@ -177,7 +202,9 @@ impl fmt::Display for PacketPattern {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PatternTable {
-    packet: String,
+    packet: Option<String>,
+    #[serde(default)]
+    any_of: Vec<PacketPattern>,
     payload: Option<Matcher>,
     #[serde(default)]
     status: OneOrMany<i32>,
@@ -202,13 +229,35 @@ impl Shorthand for PacketPattern {
                 format!("unknown packet `{name}`, expected one of {known}")
             })
         };
-        let any_of = names.split('|').map(|name| kind(name.trim())).collect::<Result<_, _>>()?;
-        Ok(Self { any_of, repeat, payload: None, status: OneOrMany::default(), within: None })
+        let alternative = |kind| Alternative { kind, payload: None, status: OneOrMany::default() };
+        let any_of =
+            names.split('|').map(|name| kind(name.trim()).map(alternative)).collect::<Result<_, _>>()?;
+        Ok(Self { any_of, repeat, within: None })
     }
 
     fn from_table(table: PatternTable) -> Result<Self, String> {
-        let pattern = Self::from_text(&table.packet)?;
-        Ok(Self { payload: table.payload, status: table.status, within: table.within, ..pattern })
+        let PatternTable { packet, any_of, payload, status, within } = table;
+        let Some(packet) = packet else {
+            if any_of.is_empty() || payload.is_some() || !status.0.is_empty() {
+                return Err(
+                    "a packet is a table with `packet`, or with `any_of`, whose elements say the rest".into(),
+                );
+            }
+            if any_of.iter().any(|pattern| pattern.repeat != Repeat::Once || pattern.within.is_some()) {
+                return Err("the elements of `any_of` stand for one packet each: leave `?`, `*`, `+` and `within` out".into());
+            }
+            let any_of = any_of.into_iter().flat_map(|pattern| pattern.any_of).collect();
+            return Ok(Self { any_of, repeat: Repeat::Once, within });
+        };
+        if !any_of.is_empty() {
+            return Err("`packet` and `any_of` both say what may come: use one of them".into());
+        }
+        let mut pattern = Self::from_text(&packet)?;
+        for alternative in &mut pattern.any_of {
+            alternative.payload.clone_from(&payload);
+            alternative.status.clone_from(&status);
+        }
+        Ok(Self { within, ..pattern })
     }
 }
 
@@ -232,5 +281,39 @@ mod tests {
         let error = PacketPattern::from_text("RESP_ENDE").unwrap_err();
         assert!(error.starts_with("unknown packet `RESP_ENDE`, expected one of `RESP_HEADER`"), "{error}");
         assert!(PacketPattern::from_text("").is_err());
+    }
+
+    #[derive(Deserialize)]
+    struct Holder {
+        value: PacketPattern,
+    }
+
+    fn read(value: &str) -> Result<PacketPattern, String> {
+        let holder: Result<Holder, _> = toml::from_str(&format!("value = {value}"));
+        holder.map(|holder| holder.value).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn alternatives_have_contents_of_their_own() {
+        let pattern =
+            read("{ any_of = [{ packet = 'RESP_STREAM', payload = 'a{x}' }, { packet = 'RESP_STREAM', payload = 'b' }, 'EOF'] }")
+                .unwrap();
+        assert_eq!(pattern.to_string(), "RESP_STREAM|RESP_STREAM|EOF");
+        let mut vars = Vars::default();
+        let wrong = |bytes: &[u8], vars: &mut Vars| {
+            pattern.check(&AppPacket::RespStream(bytes), Path::new("."), vars).len()
+        };
+        assert_eq!((wrong(b"b", &mut vars), vars.get("x")), (0, None));
+        assert_eq!(wrong(b"c", &mut vars), 1);
+        assert_eq!(wrong(b"a1", &mut vars), 0);
+        assert_eq!(vars.get("x"), Some("1"));
+        for (value, word) in [
+            ("{}", "with `packet`, or with `any_of`"),
+            ("{ packet = 'EOF', any_of = ['EOF'] }", "both say"),
+            ("{ any_of = ['RESP_STREAM*'] }", "one packet each"),
+            ("{ any_of = ['EOF'], payload = 'x' }", "whose elements say the rest"),
+        ] {
+            assert!(read(value).unwrap_err().contains(word), "{value}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use super::error::ScenarioError;
 use super::expand::{Expanded, Mistake, expand};
 use super::matcher::Matcher;
 use super::model::{Class, Scenario, Start};
+use super::names;
 use super::step_table::{StepTable, resolve};
 use super::time::Time;
 
@@ -104,6 +105,7 @@ fn toml_mistake(error: &toml::de::Error) -> Mistake {
 
 /// The scenario that `table` is, without a name yet. `text` is the file it stands in.
 fn scenario(text: &str, table: Spanned<DeTable<'_>>) -> Result<Scenario, Mistake> {
+    let names = names::check(table.get_ref());
     let table =
         ScenarioTable::deserialize(toml::Deserializer::from(table)).map_err(|error| toml_mistake(&error))?;
     for (name, value) in [("title", &table.title), ("why", &table.why)] {
@@ -117,6 +119,7 @@ fn scenario(text: &str, table: Spanned<DeTable<'_>>) -> Result<Scenario, Mistake
         return Err((table.spec.span().start, message.into()));
     }
     let steps = resolve(table.step, text, table.start.mode)?;
+    names?;
     if steps.is_empty() {
         return Err((0, "there is no `[[step]]`: nothing would be tested".into()));
     }

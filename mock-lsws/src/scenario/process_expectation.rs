@@ -1,9 +1,12 @@
 //! What an application's process has to be, or how it has to end.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::Exit;
 
+use super::number_range::NumberRange;
 use super::step_table::parse_signal;
 use super::time::Time;
 
@@ -49,24 +52,44 @@ impl ExpectExit {
     }
 }
 
-/// What the running process is.
+/// What the running process is. All of it has to hold at one moment.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectProcess {
     /// Whether it still runs.
     pub alive: Option<bool>,
-    /// Number of processes below it.
-    pub children: Option<usize>,
-    /// The limit on core files.
-    pub core_limit: Option<CoreLimit>,
+    /// Number of processes below it that run.
+    pub children: Option<NumberRange>,
+    /// Number of processes below it that have ended and were not waited for.
+    pub zombies: Option<NumberRange>,
+    /// Number of its open descriptors.
+    pub descriptors: Option<NumberRange>,
+    /// Resource limits.
+    pub limits: BTreeMap<ResourceName, LimitExpectation>,
+    /// How long it may take until all of this holds; at once by default.
+    pub within: Option<Time>,
 }
 
-/// A limit on core files, as the application has set it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// A resource of which there is a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CoreLimit {
-    /// The soft limit is 0: no core file is written.
-    Zero,
-    /// The soft limit is not 0.
-    NotZero,
+pub enum ResourceName {
+    /// Bytes of a core file.
+    Core,
+    /// Open descriptors.
+    OpenFiles,
+    /// Bytes of address space.
+    AddressSpace,
+    /// Processes of the user.
+    Processes,
+}
+
+/// What a limit has to be; one that is not there counts as more than any number.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitExpectation {
+    /// The limit in force.
+    pub soft: Option<NumberRange>,
+    /// The limit of that.
+    pub hard: Option<NumberRange>,
 }

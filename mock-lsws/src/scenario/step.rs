@@ -57,7 +57,7 @@ pub enum Action {
     /// The process ends.
     ExpectExit(ExpectExit),
     /// The process is as described.
-    ExpectProcess(ExpectProcess),
+    ExpectProcess(Box<ExpectProcess>),
     /// Opens the connection.
     Connect,
     /// Closes the connection.

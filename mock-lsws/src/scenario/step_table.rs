@@ -45,7 +45,7 @@ pub(crate) struct StepTable {
     expect_eof: Option<EofTable>,
     expect_no_bytes: Option<NoBytesTable>,
     expect_exit: Option<ExpectExit>,
-    expect_process: Option<ExpectProcess>,
+    expect_process: Option<Box<ExpectProcess>>,
     connect: Option<String>,
     close: Option<String>,
     half_close: Option<String>,

@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::vars::Vars;
 
+/// The name of a place that takes anything and does not keep it.
+const ANYTHING: &str = "_";
+
 /// A string with places for values.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Template {
@@ -79,6 +82,14 @@ impl Template {
         Ok(Self { source: source.to_owned(), parts })
     }
 
+    /// The names in it, and whether each stands for a number. `{_}` has none.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Var { name, kind } if name != ANYTHING => Some((name.as_str(), *kind == Kind::Int)),
+            _ => None,
+        })
+    }
+
     /// The text with all values filled in.
     ///
     /// # Errors
@@ -137,7 +148,9 @@ impl Template {
             let (value, tail) = rest.split_at_checked(end)?;
             let value =
                 std::str::from_utf8(value).ok().filter(|value| !value.is_empty() && !value.contains('\n'))?;
-            captured.set(name, value);
+            if name != ANYTHING {
+                captured.set(name, value);
+            }
             rest = tail;
         }
         rest.is_empty().then_some(captured)
@@ -154,7 +167,7 @@ fn var(source: &str, place: &str) -> Result<Part, String> {
     };
     let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '.');
-    if !is_name {
+    if !is_name && name != ANYTHING {
         return Err(format!(
             "in `{source}` `{{{place}}}` is no name: names are lower-case letters, digits and `_`; write `{{{{` for a brace"
         ));
@@ -233,6 +246,8 @@ mod tests {
         assert!(template("{x:int}").captures(b"4x", &vars).is_none());
         assert_eq!(template("a{x}c").captures(b"accc", &vars).map(|v| v.get("x").map(str::to_owned)), None);
         assert_eq!(template("a{x}c").captures(b"abc", &vars).unwrap().get("x"), Some("b"));
+        assert_eq!(template("{_} {_:int}").captures(b"a 1", &vars), Some(Vars::default()));
+        assert!(template("{_} {_:int}").captures(b"a b", &vars).is_none());
     }
 
     #[test]
