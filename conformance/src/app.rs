@@ -1,22 +1,27 @@
 //! What the subcommands do.
 
 use std::io::{self, Write};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use mock_lsws::scenario::{Declared, Scenario};
-use tokio::sync::mpsc;
 
-use crate::cli::{Cli, Command, ProxyArgs, RunArgs, SelectArgs};
-use crate::event::{Event, Summary};
-use crate::filter::Filter;
-use crate::report::{Progress, TextReport};
-use crate::runner::{self, Plan};
+use crate::cli::{Cli, Command, FlakyArg, OrderArgs, ProxyArgs, RunArgs, SelectArgs, VerdictArgs};
+use crate::event::Event;
+use crate::filter::{Filter, Shard};
+use crate::last_run::{LastRun, Recorder};
+use crate::report::{Progress, Report, ReportError, Reports};
+use crate::runner::{self, Order, Plan, Rules};
 use crate::subject::{Subject, Wishes};
+use crate::waivers::Waivers;
 use crate::{Error, catalog, checkout, exit_code, proxy};
+
+/// How often the progress line is renewed while nothing happens.
+const PROGRESS: Duration = Duration::from_millis(250);
 
 /// Cases at a time for each processor: most of a case is waiting.
 const JOBS_PER_CPU: usize = 4;
@@ -33,24 +38,10 @@ pub fn main_impl(cli: &Cli) -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            anstream::eprintln!("conformance: {}", with_causes(&error));
+            anstream::eprintln!("conformance: {}", error.with_causes());
             ExitCode::from(error.exit_code())
         }
     }
-}
-
-/// An error and the errors behind it that it does not tell itself.
-fn with_causes(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn run(args: &RunArgs) -> Result<u8, Error> {
@@ -58,8 +49,20 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
     let subject = Subject::load(&args.subject, &root);
     // Mistakes in scenarios come first: they are there whatever the subject.
     let declared = subject.as_ref().map_or_else(|_| Declared::default(), |subject| subject.declares);
-    let cases = select(&args.select, &root, &declared)?;
+    let catalogue = catalog::load(&root, &declared)?;
     let subject = subject?;
+    let waivers = Waivers::load(args.verdict.waivers.as_deref(), &root, &subject.name)?;
+    let last_run = LastRun::of(&subject.name, &checkout::subject_file(&args.subject, &root), &root);
+    let mut filter = filter(&args.select);
+    if args.rerun_failed {
+        let open = last_run.as_ref().ok_or(Error::NoStateFolder)?.open_cases()?;
+        if open.is_empty() {
+            return Err(Error::NothingFailed);
+        }
+        filter.only = Some(open);
+    }
+    let cases = select(&catalogue, &filter, args.select.shard)?;
+    let reports = Reports::open(&args.reports, args.verbose)?;
     let harness = |what| move |source| Error::Harness { what, source };
     let spawner = std::env::current_exe().map_err(harness("this program cannot find itself"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -80,70 +83,108 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
         place,
         root,
         cases: cases.into_iter().map(Arc::new).collect(),
-        jobs: args.jobs.map_or_else(default_jobs, NonZeroUsize::get),
-        rerun: rerun(args),
+        catalogue,
+        selection: filter.describe(),
+        waivers,
+        order: order(&args.order),
+        timeout: args.order.timeout,
+        slow: args.order.slow,
+        rules: rules(&args.verdict),
+        command: command(args),
         all_transcripts: args.verbose > 0,
         spawner,
     };
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let verbosity = args.verbose;
+    let (sender, receiver) = mpsc::channel();
+    let progress = Progress::on_terminal(args.order.slow);
+    let recorder = last_run.map(LastRun::recorder);
     // The report has a thread of its own: a slow terminal must not be taken for a slow application.
-    let reporter = thread::spawn(move || report(receiver, verbosity));
+    let reporter = thread::spawn(move || report(&receiver, reports, recorder, progress));
     let ran = runtime.block_on(runner::run(plan, sender));
-    let reported = reporter.join().unwrap_or_else(|_| Err(io::Error::other("the reporter is gone")));
-    ran?;
-    let summary = reported.map_err(Error::Report)?;
-    Ok(if summary.failed == 0 { exit_code::PASSED } else { exit_code::FAILED })
+    let reported = reporter.join();
+    let summary = ran?;
+    reported.map_err(|_| harness("the reporter is gone")(io::ErrorKind::BrokenPipe.into()))??;
+    Ok(summary.exit_code)
 }
 
-/// Renders events until there are no more, and returns the counts.
-fn report(mut events: mpsc::UnboundedReceiver<Event>, verbosity: u8) -> io::Result<Summary> {
-    let mut text = TextReport::new(anstream::stdout(), verbosity);
-    let mut progress = Progress::on_terminal();
-    let mut summary = Summary::default();
-    let mut has_reader = true;
-    while let Some(event) = events.blocking_recv() {
-        progress.clear();
-        if has_reader {
-            match text.event(&event) {
-                // Whoever reads has seen enough; the exit code still has to tell the verdict.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => has_reader = false,
-                written => written?,
+/// Hands events to the reports until there are no more.
+fn report(
+    events: &mpsc::Receiver<Event>,
+    mut reports: Reports,
+    mut recorder: Option<Recorder>,
+    mut progress: Progress,
+) -> Result<(), ReportError> {
+    loop {
+        let event = match events.recv_timeout(PROGRESS) {
+            Ok(event) => event,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                progress.show();
+                continue;
             }
+            Err(mpsc::RecvTimeoutError::Disconnected) => return reports.finish(),
+        };
+        progress.clear();
+        reports.event(&event);
+        if let Some(error) = recorder.as_mut().and_then(|recorder| recorder.event(&event).err()) {
+            anstream::eprintln!("conformance: --rerun-failed will not know of this run: {error}");
+            recorder = None;
         }
         progress.update(&event);
-        if let Event::RunFinished(counts) = event {
-            summary = counts;
-        }
+        progress.show();
     }
-    Ok(summary)
 }
 
 fn list(args: &SelectArgs) -> Result<(), Error> {
     let root = checkout::scenarios(args.scenarios.as_deref())?;
-    let cases = select(args, &root, &Declared::default())?;
+    let catalogue = catalog::load(&root, &Declared::default())?;
     let mut out = anstream::stdout().lock();
-    for case in cases {
+    for case in select(&catalogue, &filter(args), args.shard)? {
         let Scenario { id, class, title, .. } = case;
         match writeln!(out, "{id}  [{class}] {title}") {
             // Whoever reads has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            written => written.map_err(Error::Report)?,
+            written => written.map_err(Error::Output)?,
         }
     }
     Ok(())
 }
 
-/// The cases selected from the folder `root`, for a subject with the figures `declared`.
-fn select(args: &SelectArgs, root: &Path, declared: &Declared) -> Result<Vec<Scenario>, Error> {
-    let classes = args.classes.iter().copied().map(Into::into).collect();
-    let filter = Filter { patterns: args.patterns.clone(), classes };
-    let mut cases = catalog::load(root, declared)?;
-    cases.retain(|case| filter.selects(case));
+fn filter(args: &SelectArgs) -> Filter {
+    Filter {
+        patterns: args.patterns.clone(),
+        classes: args.classes.iter().copied().map(Into::into).collect(),
+        tags: args.tags.clone(),
+        clauses: args.clauses.clone(),
+        excluded: args.excluded.clone(),
+        only: None,
+    }
+}
+
+/// The cases of `catalogue` that `filter` selects, or this machine's share of them.
+fn select(catalogue: &[Scenario], filter: &Filter, shard: Option<Shard>) -> Result<Vec<Scenario>, Error> {
+    let mut cases: Vec<_> = catalogue.iter().filter(|case| filter.selects(case)).cloned().collect();
+    if let Some(shard) = shard {
+        shard.take(&mut cases);
+    }
     if cases.is_empty() {
         return Err(Error::NothingSelected { patterns: filter.describe() });
     }
     Ok(cases)
+}
+
+fn order(args: &OrderArgs) -> Order {
+    let repeat = args.repeat.map(NonZeroU32::get);
+    Order {
+        jobs: args.jobs.map_or_else(default_jobs, NonZeroUsize::get),
+        // A short number: people type it.
+        seed: args.shuffle.map(|seed| seed.unwrap_or_else(|| u64::from(fastrand::u32(..)))),
+        rounds: if args.until_fail { repeat } else { repeat.or(Some(1)) },
+        fail_fast: args.fail_fast || args.until_fail,
+        retries: args.retries,
+    }
+}
+
+fn rules(args: &VerdictArgs) -> Rules {
+    Rules { min: args.min, flaky_fails: args.flaky == FlakyArg::Fail, strict_waivers: args.strict_waivers }
 }
 
 fn run_proxy(args: &ProxyArgs) -> u8 {
@@ -161,7 +202,7 @@ fn default_jobs() -> usize {
 }
 
 /// The command that repeats this run, up to the IDs.
-fn rerun(args: &RunArgs) -> String {
+fn command(args: &RunArgs) -> String {
     let mut words = match std::env::var_os("CARGO") {
         Some(_) if cfg!(debug_assertions) => vec!["cargo run -p conformance -- run".to_owned()],
         Some(_) => vec!["cargo run --release -p conformance -- run".to_owned()],
@@ -174,7 +215,12 @@ fn rerun(args: &RunArgs) -> String {
         words.push(format!("--subject {}", args.subject));
     }
     words.extend(args.user.as_ref().map(|user| format!("--user {user}")));
-    for (option, value) in [("--binary", &args.binary), ("--scenarios", &args.select.scenarios)] {
+    let paths = [
+        ("--binary", &args.binary),
+        ("--scenarios", &args.select.scenarios),
+        ("--waivers", &args.verdict.waivers),
+    ];
+    for (option, value) in paths {
         words.extend(value.as_ref().map(|value| format!("{option} {}", value.display())));
     }
     words.join(" ")

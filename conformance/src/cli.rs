@@ -1,13 +1,16 @@
 //! The command line as it is typed.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mock_lsws::scenario::Class;
+use mock_lsws::scenario::{Class, Time};
 
 use crate::exit_code;
+use crate::filter::Shard;
 use crate::proxy::Damage;
+use crate::report::ReportTarget;
 
 /// Runs LSAPI scenarios against any LSAPI application and reports what is wrong.
 #[derive(Debug, Parser)]
@@ -18,12 +21,29 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// What the help of `run` ends with.
+fn run_help() -> String {
+    format!("{EXAMPLES}\n\n{}", exit_code::HELP)
+}
+
+/// A way to each of the things people want.
+const EXAMPLES: &str = "\
+Examples:
+  conformance run                                  all must and should cases against lswsgi
+  conformance run wire 'lifecycle/max-*'           a folder, and a glob
+  conformance run --spec W17 --class must,detail   what tests a clause
+  conformance run wire/minimal-get -v              one case, with everything sent and received
+  conformance run --subject ./my-app.toml          your own application
+  conformance run --rerun-failed                   what failed the last time
+  conformance run --shard 2/3 --report junit=c.xml the second of three CI machines
+  conformance run wire --until-fail --shuffle      look for what fails now and then";
+
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run cases and report
-    #[command(after_help = exit_code::HELP)]
-    Run(RunArgs),
+    #[command(after_help = run_help())]
+    Run(Box<RunArgs>),
     /// List cases
     List(SelectArgs),
     /// The parent process of applications; started by a run, with its socket as descriptor 0
@@ -36,13 +56,26 @@ pub enum Command {
 
 /// Which cases.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Which cases")]
 pub struct SelectArgs {
-    /// IDs, folders of IDs or globs such as 'wire/*'; all cases without any
+    /// IDs, folders of IDs or globs such as 'wire/*'; all cases without any. `id` stands for all its `id[k=v]`
     #[arg(value_name = "ID")]
     pub patterns: Vec<String>,
-    /// Classes of cases to include
-    #[arg(long = "class", value_delimiter = ',', default_value = "must,should")]
+    /// Classes of cases to include; a case named by its ID runs whatever its class
+    #[arg(long = "class", value_name = "CLASS", value_delimiter = ',', default_value = "must,should")]
     pub classes: Vec<ClassArg>,
+    /// Only cases with this tag, or one of several
+    #[arg(long = "tag", value_name = "TAG", value_delimiter = ',')]
+    pub tags: Vec<String>,
+    /// Only cases that test this clause, such as W17 or 'lsapi 1.7'; repeat it for several
+    #[arg(long = "spec", value_name = "CLAUSE")]
+    pub clauses: Vec<String>,
+    /// Not these: an ID, folder or glob; repeat it for several
+    #[arg(long = "exclude", value_name = "ID")]
+    pub excluded: Vec<String>,
+    /// Only this part of them, such as 2/3: every third case, from the second on
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
     /// The folder of scenarios [default: `scenarios` of the checkout]
     #[arg(long, value_name = "DIR")]
     pub scenarios: Option<PathBuf>,
@@ -51,9 +84,6 @@ pub struct SelectArgs {
 /// How to run them.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Which cases to run.
-    #[command(flatten)]
-    pub select: SelectArgs,
     /// The application under test: a name from scenarios/subjects, or the path of a subject file
     #[arg(long, value_name = "SUBJECT", default_value = "lswsgi")]
     pub subject: String,
@@ -64,12 +94,72 @@ pub struct RunArgs {
     /// which is `nobody` where it says nothing]
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
+    /// Which cases to run.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Only what failed in the last run against this subject, or was not run in it
+    #[arg(long, help_heading = "Which cases")]
+    pub rerun_failed: bool,
+    /// In which order and how often.
+    #[command(flatten)]
+    pub order: OrderArgs,
+    /// What counts.
+    #[command(flatten)]
+    pub verdict: VerdictArgs,
+    /// Write another report: jsonl, json, junit or text; repeatable. `-` is standard output, in place of the text report
+    #[arg(long = "report", value_name = "FORMAT=FILE", help_heading = "Reports")]
+    pub reports: Vec<ReportTarget>,
+    /// Show the packet transcript of every case, not only of those that failed; twice: with all bytes in hex
+    #[arg(long, short, action = clap::ArgAction::Count, help_heading = "Reports")]
+    pub verbose: u8,
+}
+
+/// In which order and how often.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Order and time")]
+pub struct OrderArgs {
     /// How many cases run at the same time [default: four per processor]
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// Show the packet transcript of every case, not only of those that failed; twice: with all bytes in hex
-    #[arg(long, short, action = clap::ArgAction::Count)]
-    pub verbose: u8,
+    /// Run in a random order; with =SEED in the same order as another run
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true)]
+    pub shuffle: Option<Option<u64>>,
+    /// Run everything this often
+    #[arg(long, value_name = "N")]
+    pub repeat: Option<NonZeroU32>,
+    /// Repeat until a case fails, with --repeat at most that often
+    #[arg(long)]
+    pub until_fail: bool,
+    /// Start no more cases after the first that failed
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// How often a case that failed is tried again; one that passes then is flaky
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub retries: u32,
+    /// How long a case may take that does not say so itself
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub timeout: Duration,
+    /// Mark cases that take longer
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub slow: Duration,
+}
+
+/// What counts.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Verdict")]
+pub struct VerdictArgs {
+    /// What flaky cases do to the run
+    #[arg(long, value_name = "WHAT", default_value = "pass")]
+    pub flaky: FlakyArg,
+    /// How many cases have to run, skipped ones not counted, or the run is no success
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub min: usize,
+    /// Failures that are accepted [default: waivers.toml in the folder of scenarios]
+    #[arg(long, value_name = "FILE")]
+    pub waivers: Option<PathBuf>,
+    /// A waiver that is not needed fails the run
+    #[arg(long)]
+    pub strict_waivers: bool,
 }
 
 /// What to damage, and the command of the application.
@@ -81,6 +171,15 @@ pub struct ProxyArgs {
     /// The application and its arguments
     #[arg(last = true, required = true)]
     pub command: Vec<std::ffi::OsString>,
+}
+
+/// What flaky cases do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FlakyArg {
+    /// Nothing: they have passed
+    Pass,
+    /// The run ends with exit code 6
+    Fail,
 }
 
 /// A class on the command line.
@@ -102,4 +201,8 @@ impl From<ClassArg> for Class {
             ClassArg::Detail => Self::Detail,
         }
     }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    Time::parse(text).map(|time| time.0)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use mock_lsws::scenario::ScenarioError;
 
 use crate::exit_code;
+use crate::report::ReportError;
 use crate::subject::SubjectError;
 
 /// Why there is no verdict.
@@ -36,18 +37,38 @@ pub enum Error {
     /// The subject file is wrong.
     #[error(transparent)]
     BadSubject(ScenarioError),
+    /// The file of waivers is wrong.
+    #[error(transparent)]
+    BadWaivers(ScenarioError),
     /// The filters leave nothing.
     #[error("no case is selected by {patterns}: `conformance list` shows all IDs")]
     NothingSelected {
         /// What was typed.
         patterns: String,
     },
+    /// There is nothing to run again.
+    #[error("no case failed in the last run: leave out --rerun-failed")]
+    NothingFailed,
+    /// It is not known what failed in the last run.
+    #[error("there is no record of a last run that --rerun-failed could repeat: {path}: {reason}", path = .path.display())]
+    NoLastRun {
+        /// Where it would be.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no place for a record of the last run.
+    #[error("--rerun-failed needs a place for records: set HOME or XDG_STATE_HOME to an absolute path")]
+    NoStateFolder,
     /// The application could not be built or started.
     #[error(transparent)]
     Subject(#[from] SubjectError),
-    /// The report could not be written.
-    #[error("the report cannot be written")]
-    Report(#[source] std::io::Error),
+    /// A list could not be written.
+    #[error("standard output cannot be written")]
+    Output(#[source] std::io::Error),
+    /// A report could not be made, or written to its end.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// Somebody stopped the run with Ctrl-C or SIGTERM.
     #[error("interrupted; every process of the run has been ended")]
     Interrupted,
@@ -62,14 +83,35 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error and the errors behind it that it does not tell itself.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let more = error.to_string();
+            if !text.contains(&more) {
+                text = format!("{text}: {more}");
+            }
+            cause = error.source();
+        }
+        text
+    }
+
     /// The exit code for this.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::NoScenarios | Self::Unreadable { .. } | Self::NoSubject { .. } => exit_code::USAGE,
-            Self::BadScenarios(_) | Self::BadSubject(_) => exit_code::BAD_SCENARIO,
-            Self::NothingSelected { .. } => exit_code::NOTHING_SELECTED,
-            Self::Subject(_) | Self::Report(_) | Self::Harness { .. } => exit_code::SUBJECT_NOT_STARTED,
+            Self::NoScenarios
+            | Self::Unreadable { .. }
+            | Self::NoSubject { .. }
+            | Self::NoLastRun { .. }
+            | Self::NoStateFolder => exit_code::USAGE,
+            Self::BadScenarios(_) | Self::BadSubject(_) | Self::BadWaivers(_) => exit_code::BAD_SCENARIO,
+            Self::NothingSelected { .. } | Self::NothingFailed => exit_code::NOTHING_SELECTED,
+            Self::Subject(_) | Self::Output(_) | Self::Report(_) | Self::Harness { .. } => {
+                exit_code::SUBJECT_NOT_STARTED
+            }
             Self::Interrupted => exit_code::INTERRUPTED,
         }
     }

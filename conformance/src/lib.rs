@@ -19,10 +19,12 @@ mod error;
 pub mod event;
 pub mod exit_code;
 pub mod filter;
+pub mod last_run;
 pub mod proxy;
 pub mod report;
 pub mod runner;
 pub mod subject;
+pub mod waivers;
 
 pub use app::main_impl;
 pub use error::Error;

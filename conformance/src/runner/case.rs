@@ -1,35 +1,19 @@
 //! One case from its start to the end of its last process.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use mock_lsws::scenario::{HandedLimit, MAIN, Mode, Scenario, Step, Vars};
-use mock_lsws::{
-    AppLog, Connection, DEFAULT_BACKLOG, Exit, Listener, Resource, SpawnedApp, Spawner, Transcript,
-    socketpair,
-};
-use tempfile::TempDir;
+use mock_lsws::Resource;
+use mock_lsws::scenario::{HandedLimit, MAIN, Scenario, Step, Vars};
 
+use super::log::Log;
 use super::peer::Peer;
 use super::process;
 use super::schedule::Plan;
+use super::stage::{Stage, StageError};
 use crate::checkout;
-use crate::event::{CaseResult, Failure, Problem, Verdict};
-
-/// How long a case may take that says nothing about it.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long a worker may take to leave before its end is no longer looked at.
-const LEAVE: Duration = Duration::from_millis(1500);
-
-/// Lines of the application's stderr that go into a report.
-const STDERR_LINES: usize = 30;
-
-/// What a Rust program says when it panics. No case expects that.
-const PANIC: &str = "panicked at";
+use crate::event::{Attempt, CaseResult, Event, Failure, FailureKind, Part, Problem, Verdict, records};
 
 /// A running case.
 pub(super) struct Case<'a> {
@@ -40,34 +24,126 @@ pub(super) struct Case<'a> {
     pub(super) vars: Vars,
     /// Which step runs, or was the last to; what a failure is about.
     pub(super) at: Option<&'a Step>,
-    /// The case has signalled the application, so its end by a signal is no surprise.
-    pub(super) signalled: bool,
+    pub(super) done: Done,
 }
 
-/// What a case runs on. Everything in it goes when the case is over.
-pub(super) struct Stage {
-    pub(super) transcript: Transcript,
-    pub(super) app: SpawnedApp,
-    pub(super) spawner: Spawner,
-    pub(super) listener: Option<Listener>,
-    pub(super) log: PathBuf,
-    _folder: TempDir,
+/// What the steps have done that explains how the case ends.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// They have signalled the application or take any end of it: its end by a signal is no surprise.
+    pub(super) explains_signal: bool,
+    /// They have closed a connection in the middle of a request: how soon the application notices is its own affair.
+    pub(super) has_cut_off: bool,
+    /// Lines of the log they have waited for.
+    pub(super) awaited_lines: Vec<String>,
 }
 
-/// Runs `scenario` and says what became of it.
-pub(super) async fn run(plan: &Plan, scenario: &Scenario) -> CaseResult {
-    let started = Instant::now();
-    let result = |verdict, transcript| CaseResult::new(scenario, started.elapsed(), verdict, transcript);
-    if scenario.start.core_limit == Some(HandedLimit::Highest) && highest_core_limit() == Some(0) {
-        let reason = "the hard limit on core files is 0 here, so there is nothing to hand down".to_owned();
-        return result(Verdict::Skipped { reason }, Vec::new());
+impl Done {
+    /// Adds what other steps have done.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.explains_signal |= other.explains_signal;
+        self.has_cut_off |= other.has_cut_off;
+        self.awaited_lines.extend(other.awaited_lines);
     }
+}
+
+/// Runs `scenario`, again if it fails and the plan allows that, and says what became of it. Failed attempts that are
+/// followed by another are told through `events`.
+pub(super) async fn run(plan: &Plan, scenario: &Scenario, round: u32, events: &Sender<Event>) -> CaseResult {
+    let started = Instant::now();
+    let waiver = plan.waivers.reason(scenario);
+    let mut earlier = Vec::new();
+    let (verdict, last) = loop {
+        let number = u32::try_from(earlier.len() + 1).unwrap_or(u32::MAX);
+        let attempt = match attempt(plan, scenario, number).await {
+            Ok(attempt) => attempt,
+            Err(message) => break (Verdict::Error { message }, None),
+        };
+        if attempt.has_passed() {
+            break (if earlier.is_empty() { Verdict::Passed } else { Verdict::Flaky }, Some(attempt));
+        }
+        // Trying again what is expected to fail would only take time.
+        if let Some(reason) = waiver {
+            break (Verdict::Waived { reason: reason.to_owned() }, Some(attempt));
+        }
+        if number > plan.order.retries {
+            break (Verdict::Failed, Some(attempt));
+        }
+        let told = Event::CaseAttempt { id: scenario.id.clone(), round, attempt: Box::new(attempt.clone()) };
+        // Without anybody who listens the case still has to come to its end.
+        let _ = events.send(told);
+        earlier.push(attempt);
+    };
+    let result = unjudged(plan, scenario, round, started.elapsed(), verdict);
+    CaseResult { attempt: last, earlier, ..result }
+}
+
+/// The result of a case without an attempt.
+pub(super) fn unjudged(
+    plan: &Plan,
+    scenario: &Scenario,
+    round: u32,
+    duration: Duration,
+    verdict: Verdict,
+) -> CaseResult {
+    CaseResult {
+        id: scenario.id.clone(),
+        round,
+        title: scenario.title.clone(),
+        class: scenario.class,
+        spec: scenario.spec.clone(),
+        why: scenario.why.clone(),
+        duration,
+        slow: duration > plan.slow,
+        verdict,
+        attempt: None,
+        earlier: Vec::new(),
+        rerun: format!("{} {}", plan.command, shell_word(&scenario.id)),
+    }
+}
+
+/// Why `scenario` does not apply to the subject, or here; nothing if it does.
+pub(super) fn why_skipped(plan: &Plan, scenario: &Scenario) -> Option<String> {
+    if let Some(reason) = plan.subject.lacks(scenario) {
+        return Some(reason);
+    }
+    if scenario.start.core_limit == Some(HandedLimit::Highest) && highest_core_limit() == Some(0) {
+        return Some("the hard limit on core files is 0 here, so there is nothing to hand down".into());
+    }
+    None
+}
+
+/// The hard limit on core files of this process; `None` is no limit.
+pub(super) fn highest_core_limit() -> Option<u64> {
+    rustix::process::getrlimit(Resource::Core).maximum
+}
+
+/// `word` as a shell takes it: the ID of a case of a matrix has characters that mean something to it.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/_-.,:=@%+".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+/// Runs `scenario` once.
+///
+/// # Errors
+/// What keeps the runner from doing so.
+async fn attempt(plan: &Plan, scenario: &Scenario, number: u32) -> Result<Attempt, String> {
+    let started = Instant::now();
+    let failed = |step: Option<&Step>, kind, problems| Part::Failed(failure(scenario, step, kind, problems));
     let (stage, main) = match Stage::set(plan, scenario).await {
         Ok(stage) => stage,
-        Err(reason) => {
+        Err(StageError::Runner(message)) => return Err(message),
+        Err(StageError::Subject(reason)) => {
             let problem = Problem { field: "start".into(), expected: None, actual: reason };
-            let failure = failure(plan, scenario, None, vec![problem], Vec::new());
-            return result(Verdict::Failed(failure), Vec::new());
+            return Ok(Attempt {
+                number,
+                duration: started.elapsed(),
+                exchange: failed(None, FailureKind::Mismatch, vec![problem]),
+                ending: Part::NotJudged,
+                stderr: Vec::new(),
+                transcript: Vec::new(),
+            });
         }
     };
     let mut case = Case {
@@ -77,164 +153,94 @@ pub(super) async fn run(plan: &Plan, scenario: &Scenario) -> CaseResult {
         peers: main.into_iter().map(|peer| (MAIN.to_owned(), peer)).collect(),
         vars: Vars::default(),
         at: None,
-        signalled: false,
+        done: Done::default(),
     };
-    let limit = scenario.timeout.map_or(TIMEOUT, |timeout| timeout.0);
-    let log = stage.log.clone();
-    let outcome = tokio::select! {
-        outcome = tokio::time::timeout(limit, case.do_steps(&scenario.steps)) => outcome,
-        problem = process::too_much_log(&log) => Ok(Err(vec![problem])),
+    let exchange = match case.exchange().await {
+        Ok(()) => Part::Passed,
+        Err((kind, problems)) => failed(case.at, kind, problems),
     };
-    let mut problems = match outcome {
-        Ok(Ok(())) => case.ending().await,
-        Ok(Err(problems)) => problems,
-        Err(_) => vec![Problem {
-            field: "time".into(),
-            expected: Some(format!("the case to be over after {limit:?}")),
-            actual: "this step was still running".into(),
-        }],
-    };
-    let Case { at, peers, .. } = case;
-    let at = at.cloned();
+    let mut problems =
+        if exchange == Part::Passed { case.ending().await } else { case.crash().await.into_iter().collect() };
+    let Case { peers, done, .. } = case;
     drop(peers);
-    let Log { last: stderr, panic, transcript } = stage.strike().await;
-    if let Some(line) = panic {
-        problems.push(Problem { field: "stderr".into(), expected: Some("no panic".into()), actual: line });
-    }
-    let verdict = if problems.is_empty() {
-        Verdict::Passed
-    } else {
-        Verdict::Failed(failure(plan, scenario, at.as_ref(), problems, stderr))
+    let transcript = stage.transcript.clone();
+    let log: Log = stage.strike().await;
+    problems.extend(log.alarms(&scenario.may_log, &plan.root, &done.awaited_lines));
+    let ending = match (problems.is_empty(), &exchange) {
+        (true, Part::Passed) => Part::Passed,
+        (true, _) => Part::NotJudged,
+        (false, _) => failed(scenario.steps.last(), FailureKind::Mismatch, problems),
     };
-    let wanted = plan.all_transcripts || matches!(verdict, Verdict::Failed(_));
-    result(verdict, if wanted { transcript.entries() } else { Vec::new() })
+    let mut attempt = Attempt {
+        number,
+        duration: started.elapsed(),
+        exchange,
+        ending,
+        stderr: Vec::new(),
+        transcript: Vec::new(),
+    };
+    if !attempt.has_passed() {
+        attempt.stderr = log.tail();
+    }
+    if !attempt.has_passed() || plan.all_transcripts {
+        attempt.transcript = records(&transcript.entries());
+    }
+    Ok(attempt)
 }
 
-impl Case<'_> {
-    /// Looks at how the case has left things when all its steps went well.
-    async fn ending(&mut self) -> Vec<Problem> {
+impl<'a> Case<'a> {
+    /// Does the steps, then ends the connections and looks for what should not have come on them.
+    async fn exchange(&mut self) -> Result<(), (FailureKind, Vec<Problem>)> {
+        let scenario: &'a Scenario = self.scenario;
+        let limit = scenario.timeout.map_or(self.plan.timeout, |timeout| timeout.0);
+        let log = self.stage.log.clone();
+        let outcome = tokio::select! {
+            outcome = tokio::time::timeout(limit, self.do_steps(&scenario.steps)) => outcome,
+            problem = process::too_much_log(&log) => Ok(Err(vec![problem])),
+        };
+        match outcome {
+            Ok(Ok(())) => {}
+            Ok(Err(problems)) => return Err((FailureKind::Mismatch, problems)),
+            Err(_) => {
+                let problem = Problem {
+                    field: "time".into(),
+                    expected: Some(format!("the case to be over after {limit:?}")),
+                    actual: "this step was still running".into(),
+                };
+                return Err((FailureKind::Timeout, vec![problem]));
+            }
+        }
         let mut problems = Vec::new();
         for (name, peer) in std::mem::take(&mut self.peers) {
+            self.done.has_cut_off |= !peer.is_idle;
             for mut problem in peer.drain().await {
                 problem.field = format!("connection {name} {}", problem.field);
                 problems.push(problem);
             }
         }
-        // A worker whose connection is closed has nothing left to do; what ends it shows only when it ends.
-        if self.scenario.start.mode == Mode::Worker {
-            let _ = tokio::time::timeout(LEAVE, self.stage.app.wait()).await;
-        }
-        if let (Some(exit @ Exit::Signal { .. }), false) = (self.stage.app.exit(), self.signalled) {
-            problems.push(Problem {
-                field: "the end of the process".into(),
-                expected: Some("an exit of its own".into()),
-                actual: exit.to_string(),
-            });
-        }
-        problems
+        if problems.is_empty() { Ok(()) } else { Err((FailureKind::Mismatch, problems)) }
     }
 }
 
-impl Stage {
-    /// Starts everything. In worker mode the connection is there from the beginning.
-    async fn set(plan: &Plan, scenario: &Scenario) -> Result<(Self, Option<Peer>), String> {
-        let start = &scenario.start;
-        let folder =
-            tempfile::Builder::new().prefix("conformance-").tempdir().map_err(text("no temporary folder"))?;
-        let log = folder.path().join("stderr.log");
-        let vars = Vars::default();
-        let mut env = Vec::new();
-        for (name, value) in &start.env.0 {
-            env.push((
-                OsString::from(name),
-                OsString::from(value.render(&vars).map_err(|error| error.to_string())?),
-            ));
-        }
-        let mut command =
-            plan.subject.command(&start.role, &plan.place).map_err(|error| error.to_string())?;
-        command = command.envs(env).log(AppLog::Append(log.clone()));
-        if let Some(limit) = start.core_limit {
-            let hard = highest_core_limit();
-            let soft = if limit == HandedLimit::Highest { hard } else { Some(0) };
-            command = command.limit(Resource::Core, soft, hard);
-        }
-
-        let transcript = Transcript::new();
-        let spawner = Spawner::start(&plan.spawner, ["spawner"]).await.map_err(|error| error.to_string())?;
-        let mut main = None;
-        let mut listener = None;
-        let input = match start.mode {
-            Mode::Worker => {
-                let (theirs, ours) = socketpair().map_err(text("no socket pair"))?;
-                let connection =
-                    Connection::from_socket(ours, &transcript).map_err(|error| error.to_string())?;
-                main = Some(Peer::new(connection));
-                theirs
-            }
-            Mode::Listen => {
-                let made = Listener::unix(&folder.path().join("app.sock"), DEFAULT_BACKLOG)
-                    .map_err(|error| error.to_string())?;
-                let shared = made.share().map_err(text("the listening socket cannot be shared"))?;
-                listener = Some(made);
-                shared
-            }
-        };
-        let app = spawner.spawn(&command, input).await.map_err(|error| error.to_string())?;
-        transcript.note(format!("process {} started by {}", app.pid(), spawner.pid()));
-        Ok((Self { transcript, app, spawner, listener, log, _folder: folder }, main))
-    }
-
-    /// Ends every process and returns what is left.
-    async fn strike(self) -> Log {
-        if let Some(exit) = self.app.exit() {
-            self.transcript.note(format!("process {} had ended: {exit}", self.app.pid()));
-        }
-        // Whatever the keeper says, dropping it ends what is left.
-        let _ = self.spawner.shutdown().await;
-        let panic = process::read_log(&self.log).lines().find(|line| line.contains(PANIC)).map(str::to_owned);
-        Log { last: tail(&self.log), panic, transcript: self.transcript }
-    }
-}
-
-/// What is left of a case when its processes are gone.
-struct Log {
-    /// The last lines of the application's stderr.
-    last: Vec<String>,
-    /// The first line of a panic in it, wherever that is.
-    panic: Option<String>,
-    transcript: Transcript,
-}
-
-fn text(what: &'static str) -> impl Fn(io::Error) -> String {
-    move |error| format!("{what}: {error}")
-}
-
-/// The hard limit on core files of this process; `None` is no limit.
-fn highest_core_limit() -> Option<u64> {
-    rustix::process::getrlimit(Resource::Core).maximum
-}
-
-fn failure(
-    plan: &Plan,
-    scenario: &Scenario,
-    step: Option<&Step>,
-    problems: Vec<Problem>,
-    stderr: Vec<String>,
-) -> Failure {
+fn failure(scenario: &Scenario, step: Option<&Step>, kind: FailureKind, problems: Vec<Problem>) -> Failure {
     Failure {
+        kind,
         file: checkout::shown(&scenario.path),
         line: step.map_or(1, |step| step.line),
         column: step.map_or(1, |step| step.column),
         note: step.and_then(|step| step.note.clone()),
         problems,
-        stderr,
-        rerun: format!("{} {}", plan.rerun, scenario.id),
     }
 }
 
-/// The last lines of the file `log`.
-pub(super) fn tail(log: &Path) -> Vec<String> {
-    let text = process::read_log(log);
-    let lines: Vec<&str> = text.lines().collect();
-    lines.iter().skip(lines.len().saturating_sub(STDERR_LINES)).map(ToString::to_string).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_quoted_for_the_shell_when_they_have_to_be() {
+        assert_eq!(shell_word("wire/minimal-get"), "wire/minimal-get");
+        assert_eq!(shell_word("wire/x[n=-1]"), "'wire/x[n=-1]'");
+        assert_eq!(shell_word("a'b"), "'a'\\''b'");
+    }
 }

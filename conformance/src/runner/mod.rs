@@ -7,11 +7,16 @@
 mod case;
 mod exchange;
 mod generate;
+mod hygiene;
+mod judge;
+mod log;
 mod parallel;
 mod peer;
 mod preflight;
 mod process;
 mod schedule;
+mod stage;
 mod steps;
 
-pub use schedule::{Plan, run};
+pub use judge::Rules;
+pub use schedule::{Order, Plan, run};

@@ -3,7 +3,7 @@
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use mock_lsws::scenario::{Step, Vars};
 
-use super::case::Case;
+use super::case::{Case, Done};
 use super::steps::problem;
 use crate::event::Problem;
 
@@ -24,7 +24,7 @@ impl<'a> Case<'a> {
         let mut captured = Vars::default();
         let mut conflicts = Vec::new();
         while let Some((branch, done)) = running.next().await {
-            self.signalled |= branch.signalled;
+            self.done.absorb(branch.done);
             if let Err(problems) = done {
                 self.at = branch.at;
                 return Err(problems);
@@ -59,7 +59,7 @@ impl<'a> Case<'a> {
             peers,
             vars: self.vars.clone(),
             at: None,
-            signalled: false,
+            done: Done::default(),
         }
     }
 }

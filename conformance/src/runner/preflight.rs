@@ -5,7 +5,7 @@ use std::time::Duration;
 use lsapi::RequestBuilder;
 use mock_lsws::{AppLog, Connection, Incoming, Spawner, Transcript, socketpair, within};
 
-use super::case::tail;
+use super::log::Log;
 use super::process::too_much_log;
 use super::schedule::Plan;
 use crate::Error;
@@ -32,7 +32,7 @@ pub(super) async fn check(plan: &Plan, role: &str) -> Result<(), Error> {
             name: plan.subject.name.clone(),
             role: role.to_owned(),
             reason,
-            stderr: tail(&log),
+            stderr: Log::read(&log).tail(),
         })
     };
     let spawner = Spawner::start(&plan.spawner, ["spawner"]).await.map_err(|error| {

@@ -45,7 +45,7 @@ impl Case<'_> {
             return Err(vec![problem("process", &expected.describe(), &exit.to_string())]);
         }
         // An end by a signal is no surprise to a case that names it or takes any end, whoever sent it.
-        self.signalled |= expected.code.is_none();
+        self.done.explains_signal |= expected.code.is_none();
         match expected.not_before {
             Some(earliest) if after < earliest.0 => {
                 let wanted = format!("{} not before {earliest}", expected.describe());
@@ -125,7 +125,7 @@ impl Case<'_> {
         let app = &self.stage.app;
         let sent = match target {
             SignalTarget::Subject => {
-                self.signalled = true;
+                self.done.explains_signal = true;
                 self.stage.transcript.note(format!("{name} to process {}", app.pid()));
                 app.signal(signal)
             }
@@ -144,7 +144,7 @@ impl Case<'_> {
                 let Some(target) = target.filter(known) else {
                     return Err(vec![problem("signal", "a process of the application", &format!("{pid:?}"))]);
                 };
-                self.signalled = true;
+                self.done.explains_signal = true;
                 self.stage.transcript.note(format!("{name} to process {pid}"));
                 rustix::process::kill_process(target, signal).map_err(Into::into)
             }
@@ -160,6 +160,7 @@ impl Case<'_> {
                 let mut vars = self.vars.clone();
                 if line.check("line", candidate.as_bytes(), &self.plan.root, &mut vars).is_empty() {
                     self.vars = vars;
+                    self.done.awaited_lines.push(candidate.to_owned());
                     return Ok(());
                 }
             }

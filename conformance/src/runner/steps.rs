@@ -117,7 +117,9 @@ impl<'a> Case<'a> {
     }
 
     fn take(&mut self, name: &str) -> Result<Peer, Vec<Problem>> {
-        self.peers.remove(name).ok_or_else(|| vec![not_open(name)])
+        let peer = self.peers.remove(name).ok_or_else(|| vec![not_open(name)])?;
+        self.done.has_cut_off |= !peer.is_idle;
+        Ok(peer)
     }
 
     pub(super) async fn connect(&mut self, name: &str) -> Result<(), Vec<Problem>> {

@@ -11,6 +11,7 @@ const MAX_SHOWN: usize = 16 << 20;
 const PREVIEW: usize = 60;
 
 /// An entry in words.
+#[derive(Clone, Debug)]
 pub(super) struct Described {
     /// The packet's name, or what happened.
     pub(super) name: String,

@@ -1,9 +1,11 @@
 //! Entries as text.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
-use super::describe::describe;
-use super::entry::{Bytes, Direction, Entry};
+use super::describe::{Described, describe};
+use super::entry::{Bytes, Direction, Entry, EntryRecord};
 use super::log::Transcript;
 use crate::hexdump::Hexdump;
 
@@ -23,24 +25,67 @@ pub enum Detail {
 const INDENT: usize = 16;
 
 /// Shows one entry, in one or more lines, without a final line break.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ShowEntry<'a> {
-    entry: &'a Entry,
+    at: Duration,
+    connection: u32,
+    direction: Direction,
+    described: Described,
+    /// The bytes that were kept.
+    bytes: Cow<'a, [u8]>,
+    /// How many were not.
+    omitted: usize,
     detail: Detail,
 }
 
 impl Entry {
     /// Shows the entry at a level of detail.
     #[must_use]
-    pub const fn show(&self, detail: Detail) -> ShowEntry<'_> {
-        ShowEntry { entry: self, detail }
+    pub fn show(&self, detail: Detail) -> ShowEntry<'_> {
+        let bytes = self.event.bytes();
+        ShowEntry {
+            at: self.at,
+            connection: self.connection,
+            direction: self.event.direction(),
+            described: describe(&self.event),
+            bytes: Cow::Borrowed(bytes.map(Bytes::kept).unwrap_or_default()),
+            omitted: bytes.map_or(0, Bytes::omitted),
+            detail,
+        }
     }
+}
+
+impl EntryRecord {
+    /// Shows what is left of an entry in a report, the way the entry itself is shown.
+    #[must_use]
+    pub fn show(&self, detail: Detail) -> ShowEntry<'_> {
+        let bytes = if detail < Detail::Hex { Vec::new() } else { from_hex(&self.bytes) };
+        ShowEntry {
+            at: Duration::from_micros(self.at_us),
+            connection: self.connection,
+            direction: self.direction,
+            described: Described {
+                name: self.name.clone(),
+                summary: self.summary.clone(),
+                lines: self.detail.clone(),
+            },
+            omitted: self.length.saturating_sub(bytes.len()),
+            bytes: Cow::Owned(bytes),
+            detail,
+        }
+    }
+}
+
+/// The bytes `text` stands for, up to the first that is not written in hex.
+fn from_hex(text: &str) -> Vec<u8> {
+    let pairs = text.as_bytes().chunks_exact(2);
+    pairs.map_while(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 impl fmt::Display for ShowEntry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Entry { at, connection, event } = self.entry;
-        let arrow = match event.direction() {
+        let Self { at, connection, direction, described, bytes, omitted, detail } = self;
+        let arrow = match direction {
             Direction::Sent => "->",
             Direction::Received => "<-",
             Direction::Local => "--",
@@ -50,9 +95,8 @@ impl fmt::Display for ShowEntry<'_> {
         if *connection > 1 {
             write!(f, "#{connection} ")?;
         }
-        let described = describe(event);
         f.write_str(&described.name)?;
-        if self.detail == Detail::Names {
+        if *detail == Detail::Names {
             return Ok(());
         }
         if !described.summary.is_empty() {
@@ -61,21 +105,14 @@ impl fmt::Display for ShowEntry<'_> {
         for line in &described.lines {
             write!(f, "\n{:INDENT$}{line}", "")?;
         }
-        if self.detail < Detail::Hex {
+        if *detail < Detail::Hex || bytes.len() + omitted == 0 {
             return Ok(());
         }
-        if let Some(bytes) = event.bytes().filter(|bytes| !bytes.is_empty()) {
-            write!(f, "\n{}", Hexdump::indented(bytes.kept(), INDENT))?;
-            omitted(bytes, f)?;
+        write!(f, "\n{}", Hexdump::indented(bytes, INDENT))?;
+        match omitted {
+            0 => Ok(()),
+            more => write!(f, "\n{:INDENT$}and {more} bytes that were not kept", ""),
         }
-        Ok(())
-    }
-}
-
-fn omitted(bytes: &Bytes, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match bytes.omitted() {
-        0 => Ok(()),
-        more => write!(f, "\n{:INDENT$}and {more} bytes that were not kept", ""),
     }
 }
 
@@ -93,5 +130,23 @@ impl fmt::Display for Transcript {
     /// Shows all entries with what is in them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(Detail::Decoded))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Event;
+    use super::*;
+
+    #[test]
+    fn a_record_is_shown_like_its_entry() {
+        let bytes = Bytes { kept: b"LS\x05\x00\x08\x00\x00\x00".to_vec(), omitted: 3 };
+        let entry =
+            Entry { at: Duration::from_micros(1500), connection: 2, event: Event::Received { bytes } };
+        let record = EntryRecord::from(&entry);
+        for detail in [Detail::Names, Detail::Decoded, Detail::Hex] {
+            assert_eq!(record.show(detail).to_string(), entry.show(detail).to_string());
+        }
+        assert!(record.show(Detail::Hex).to_string().contains("4c 53 05"));
     }
 }

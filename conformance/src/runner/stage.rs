@@ -1,0 +1,117 @@
+//! What a case runs on: a folder, a parent process, the application, its descriptor 0.
+
+use std::ffi::OsString;
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use mock_lsws::scenario::{HandedLimit, Mode, Scenario, Vars};
+use mock_lsws::{
+    AppLog, Connection, DEFAULT_BACKLOG, Listener, Resource, SpawnedApp, Spawner, SpawnerError, Transcript,
+    socketpair,
+};
+
+use super::case::highest_core_limit;
+use super::log::Log;
+use super::peer::Peer;
+use super::schedule::Plan;
+use crate::subject::Account;
+
+/// What a case runs on. Everything in it goes when the case is over.
+pub(super) struct Stage {
+    pub(super) transcript: Transcript,
+    pub(super) app: SpawnedApp,
+    pub(super) spawner: Spawner,
+    pub(super) listener: Option<Listener>,
+    /// The application's stderr.
+    pub(super) log: PathBuf,
+    /// The application's own folder: its working directory, and its place for temporary files.
+    pub(super) work: PathBuf,
+}
+
+/// Why a case could not start.
+pub(super) enum StageError {
+    /// Something this program needs for itself is missing. Says nothing about the subject.
+    Runner(String),
+    /// The application could not be started.
+    Subject(String),
+}
+
+impl Stage {
+    /// Starts everything. In worker mode the connection is there from the beginning.
+    pub(super) async fn set(plan: &Plan, scenario: &Scenario) -> Result<(Self, Option<Peer>), StageError> {
+        let start = &scenario.start;
+        let runner = |error: SpawnerError| StageError::Runner(error.to_string());
+        let spawner = Spawner::start(&plan.spawner, ["spawner"]).await.map_err(runner)?;
+        // The keeper removes it, however this program ends.
+        let folder = spawner.make_folder(&std::env::temp_dir()).await.map_err(runner)?;
+        let work =
+            work(&folder, plan.place.account.as_ref()).map_err(missing("a folder for the application"))?;
+        let log = folder.join("stderr.log");
+        let mut env = vec![(OsString::from("TMPDIR"), work.clone().into_os_string())];
+        let vars = Vars::default();
+        for (name, value) in &start.env.0 {
+            let value = value.render(&vars).map_err(|error| StageError::Subject(error.to_string()))?;
+            env.push((name.into(), value.into()));
+        }
+        let command = plan.subject.command(&start.role, &plan.place);
+        let mut command = command.map_err(|error| StageError::Subject(error.to_string()))?;
+        command = command.envs(env).directory(work.clone()).log(AppLog::Append(log.clone()));
+        if let Some(limit) = start.core_limit {
+            let hard = highest_core_limit();
+            let soft = if limit == HandedLimit::Highest { hard } else { Some(0) };
+            command = command.limit(Resource::Core, soft, hard);
+        }
+
+        let transcript = Transcript::new();
+        let mut main = None;
+        let mut listener = None;
+        let input = match start.mode {
+            Mode::Worker => {
+                let (theirs, ours) = socketpair().map_err(missing("a socket pair"))?;
+                let connection =
+                    Connection::from_socket(ours, &transcript).map_err(missing("a connection"))?;
+                main = Some(Peer::new(connection));
+                theirs
+            }
+            Mode::Listen => {
+                let path = folder.join("app.sock");
+                let made = Listener::unix(&path, DEFAULT_BACKLOG).map_err(missing("a listening socket"))?;
+                let shared = made.share().map_err(missing("a copy of the listening socket"))?;
+                listener = Some(made);
+                shared
+            }
+        };
+        let app = spawner.spawn(&command, input).await;
+        let app = app.map_err(|error| StageError::Subject(error.to_string()))?;
+        transcript.note(format!("process {} started by {}", app.pid(), spawner.pid()));
+        Ok((Self { transcript, app, spawner, listener, log, work }, main))
+    }
+
+    /// Ends every process and returns what the application wrote to its stderr.
+    pub(super) async fn strike(self) -> Log {
+        if let Some(exit) = self.app.exit() {
+            self.transcript.note(format!("process {} had ended: {exit}", self.app.pid()));
+        }
+        // Whatever the keeper says, dropping it ends what is left.
+        let _ = self.spawner.end_all().await;
+        Log::read(&self.log)
+    }
+}
+
+/// Makes a folder in `folder` that belongs to the user the application runs as.
+fn work(folder: &Path, account: Option<&Account>) -> io::Result<PathBuf> {
+    let work = folder.join("work");
+    std::fs::create_dir(&work)?;
+    if let Some(account) = account {
+        chown(&work, Some(account.user.uid), Some(account.user.gid))?;
+        // The way there; nobody else learns its name.
+        std::fs::set_permissions(folder, Permissions::from_mode(0o711))?;
+    }
+    Ok(work)
+}
+
+fn missing<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> StageError {
+    move |error| StageError::Runner(format!("there is no {}: {error}", what.trim_start_matches("a ")))
+}
