@@ -6,10 +6,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use lsapi::limits::MAX_STREAM_PAYLOAD;
+
 /// How much of it leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Everything up to the last end of a line.
+    /// Everything up to the last end of a line. A line that fills a packet would be cut anyway and is not waited for.
     Lines,
     /// Everything.
     All,
@@ -40,7 +42,11 @@ impl ErrorText {
         let mut waiting = self.lock();
         let len = match part {
             Part::All => waiting.len(),
-            Part::Lines => waiting.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1),
+            Part::Lines => match waiting.iter().rposition(|&byte| byte == b'\n') {
+                Some(at) => at + 1,
+                None if waiting.len() >= MAX_STREAM_PAYLOAD => waiting.len(),
+                None => 0,
+            },
         };
         let rest = waiting.split_off(len);
         self.waiting.store(!rest.is_empty(), Ordering::Relaxed);
@@ -84,5 +90,15 @@ mod tests {
         assert_eq!(text.take(Part::All), b"two\nthree");
         assert!(!text.is_waiting());
         assert_eq!(text.take(Part::All), b"");
+    }
+
+    #[test]
+    fn a_line_without_end_does_not_grow_without_end() {
+        let text = ErrorText::default();
+        assert_eq!(text.push(&[b'.'; MAX_STREAM_PAYLOAD - 1]), MAX_STREAM_PAYLOAD - 1);
+        assert_eq!(text.take(Part::Lines), b"");
+        text.push(b".");
+        assert_eq!(text.take(Part::Lines).len(), MAX_STREAM_PAYLOAD);
+        assert!(!text.is_waiting());
     }
 }
