@@ -1,5 +1,6 @@
 //! Tests that drive the `conformance` program the way people do, and look at the scenarios of the checkout.
 
+mod broken_scenarios;
 mod catalogue;
 mod damage;
 mod exit_codes;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// A mistake in a file, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}:{line}:{column}: {message}", path.display())]
+#[error("{}:{line}:{column}: {message}{}", path.display(), shown(*line, excerpt.as_ref()))]
 pub struct ScenarioError {
     /// The file.
     pub path: PathBuf,
@@ -14,7 +14,12 @@ pub struct ScenarioError {
     pub column: usize,
     /// What is wrong and what to write instead.
     pub message: String,
+    /// The line as it is in the file, and how many characters are before the place; nothing if there is no such line.
+    excerpt: Option<(String, usize)>,
 }
+
+/// Characters of a line that are shown before and behind the place.
+const AROUND: usize = 60;
 
 impl ScenarioError {
     /// The mistake at byte `offset` of `text`, which is the content of `path`. A message about an unknown name gets a
@@ -22,22 +27,53 @@ impl ScenarioError {
     #[must_use]
     pub fn at(path: &Path, text: &str, offset: usize, message: &str) -> Self {
         let (line, column) = position(text, offset);
-        Self { path: path.to_owned(), line, column, message: with_suggestion(message) }
+        let excerpt = text.lines().nth(line - 1).filter(|text| !text.trim().is_empty()).map(|text| {
+            let skipped = (column - 1).saturating_sub(AROUND);
+            // A tab would put the mark below into another place.
+            let part =
+                text.chars().skip(skipped).take(2 * AROUND).map(|c| if c.is_control() { ' ' } else { c });
+            (part.collect::<String>(), column - 1 - skipped)
+        });
+        Self { path: path.to_owned(), line, column, message: with_suggestion(message), excerpt }
     }
 }
 
+/// The line and a mark under the place in it.
+fn shown(line: usize, excerpt: Option<&(String, usize)>) -> String {
+    let Some((text, before)) = excerpt else { return String::new() };
+    let number = line.to_string();
+    let margin = " ".repeat(number.len());
+    format!("\n  {number} | {}\n  {margin} | {}^", text.trim_end(), " ".repeat(*before))
+}
+
+/// Types of numbers, and what people call them.
+const NUMBERS: [(&str, &str); 6] = [
+    ("u8", "a number from 0 to 255"),
+    ("u16", "a number from 0 to 65535"),
+    ("u32", "a number from 0 to 4294967295"),
+    ("i32", "a number from -2147483648 to 2147483647"),
+    ("u64", "a whole number, 0 or more"),
+    ("usize", "a whole number, 0 or more"),
+];
+
 /// Names closer than this are taken for a slip of the finger.
-const SIMILAR: f64 = 0.7;
+const SIMILAR: f64 = 0.6;
 
 /// Names the closest word in a message of the form "unknown ... `name`, expected one of `a`, `b`", instead of all of them.
 fn with_suggestion(message: &str) -> String {
+    for (rust, words) in NUMBERS {
+        if let Some(what) = message.strip_suffix(rust).filter(|what| what.ends_with("expected ")) {
+            let words = if message.starts_with("invalid type") { "a number" } else { words };
+            return format!("{what}{words}");
+        }
+    }
     let mut names = message.split('`').skip(1).step_by(2);
     let (true, Some(unknown)) = (message.starts_with("unknown "), names.next()) else {
         return message.to_owned();
     };
     let closest = names
-        .map(|name| (strsim::jaro_winkler(unknown, name), name))
-        .filter(|(similarity, _)| *similarity > SIMILAR)
+        .map(|name| (strsim::normalized_damerau_levenshtein(unknown, name), name))
+        .filter(|(similarity, _)| *similarity >= SIMILAR)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match closest {
         Some((_, name)) => {
@@ -67,6 +103,20 @@ mod tests {
         let message = "unknown field `zzz`, expected one of `expect`, `send`";
         assert_eq!(with_suggestion(message), message);
         assert_eq!(with_suggestion("invalid `x`"), "invalid `x`");
+        assert_eq!(with_suggestion("no, expected u8"), "no, expected a number from 0 to 255");
+    }
+
+    #[test]
+    fn the_line_is_shown_with_a_mark_under_the_place() {
+        let error =
+            |text: &str, offset| ScenarioError::at(Path::new("a.toml"), text, offset, "no").to_string();
+        assert_eq!(error("x = 1\n\ty = 2\n", 11), "a.toml:2:6: no\n  2 |  y = 2\n    |      ^");
+        assert_eq!(error("", 0), "a.toml:1:1: no");
+        let long = format!("{}here{}", "é".repeat(100), " and so on".repeat(50));
+        let shown = error(&long, 200);
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[1].find("here").map(|at| lines[1][..at].chars().count()), lines[2].find('^'));
+        assert!(lines.iter().all(|line| line.chars().count() < 140), "{shown}");
     }
 
     #[test]

@@ -450,14 +450,14 @@ mod tests {
         ] {
             assert!(matrix(text).starts_with(start), "{}", matrix(text));
         }
-        assert!(matrix("n = ['1s', 'x']").ends_with("(in case [n=x])"));
+        assert!(matrix("n = ['1s', 'x']").contains("(in case [n=x])\n"));
         assert!(!matrix("n = ['x', 'y']\n[oops]").contains("in case"));
         let many =
             format!("n = ['1s', '2s']\nm = [{}]", (0..250).map(|n| format!("{n},")).collect::<String>());
         assert!(matrix(&many).contains("500 cases or more"), "{}", matrix(&many));
         let step =
             |value: &str| read(&format!("{HEAD}[vars]\nn = 5\n[[step]]\npause = {value}\n")).unwrap_err();
-        assert!(step("'{subject.kill_windw}'").ends_with("did you mean `subject.kill_window`?"));
+        assert!(step("'{subject.kill_windw}'").contains("; did you mean `subject.kill_window`?"));
         assert!(step("'{subject.kill_window} - 3s'").contains("less than no time"));
         assert!(step("'{n:int}'").contains("has its value already"));
     }
