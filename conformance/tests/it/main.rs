@@ -7,4 +7,5 @@ mod exit_codes;
 mod failures;
 mod language;
 mod leftovers;
+mod readme;
 mod support;

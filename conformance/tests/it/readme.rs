@@ -1,0 +1,58 @@
+//! What scenarios/README.md shows is run, and what it says of keys and roles is complete.
+
+use std::fs;
+use std::path::Path;
+
+use mock_lsws::scenario::{Declared, parse_cases};
+
+use crate::support::{self, folder, lswsgi_file, run_lswsgi};
+
+fn readme() -> String {
+    fs::read_to_string(support::scenarios().join("README.md")).unwrap()
+}
+
+/// The blocks of TOML in it.
+fn blocks() -> Vec<String> {
+    let text = readme();
+    let blocks = text.split("\n```toml\n").skip(1);
+    blocks.map(|block| block.split("\n```").next().unwrap().to_owned() + "\n").collect()
+}
+
+/// The worked example: the only block that is a whole file.
+fn example() -> String {
+    let mut whole: Vec<String> = blocks().into_iter().filter(|block| block.starts_with("title")).collect();
+    assert_eq!(whole.len(), 1, "one worked example");
+    whole.remove(0)
+}
+
+fn run_example(text: &str) -> support::Run {
+    let cases = folder(&[("three-requests", text)]);
+    let (folder, subject) = (cases.path().to_str().unwrap(), lswsgi_file());
+    run_lswsgi(&["--scenarios", folder, "--subject", subject.to_str().unwrap()])
+}
+
+#[test]
+fn the_worked_example_passes() {
+    let run = run_example(&example());
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn the_worked_example_fails_as_it_says() {
+    let changed = example().replace("LSAPI_MAX_REQS = \"3\"", "LSAPI_MAX_REQS = \"2\"");
+    assert_ne!(changed, example());
+    let run = run_example(&changed);
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn every_other_example_is_a_right_one() {
+    let head = "title = \"t\"\nclass = \"must\"\nspec = [\"W01\"]\nwhy = \"w\"\n[start]\nmode = \"listen\"\nrole = \"hello\"\n";
+    let parts: Vec<String> = blocks().into_iter().filter(|block| !block.starts_with("title")).collect();
+    assert!(parts.len() >= 3, "{}", parts.len());
+    for part in parts {
+        let text = format!("{head}{part}");
+        let cases = parse_cases("readme", Path::new("README.md"), &text, &Declared::default());
+        assert!(!cases.unwrap().is_empty(), "{part}");
+    }
+}
