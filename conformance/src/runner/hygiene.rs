@@ -20,8 +20,9 @@ const LEAVE: Duration = Duration::from_millis(1500);
 /// be in the middle of something a scenario is about.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How long an application may take to tidy up.
-const SETTLE: Duration = Duration::from_secs(1);
+/// How long an application may take to tidy up. Its children may take a second to notice that it is gone; the rest is
+/// for a busy machine.
+const SETTLE: Duration = Duration::from_millis(2200);
 
 /// How long the end of a process that has closed its connection may be on its way.
 const NEWS: Duration = Duration::from_millis(200);
@@ -134,7 +135,9 @@ impl Case<'_> {
         let own = self.stage.app.pid();
         let left = settled(|| {
             let processes = self.stage.spawner.descendants();
-            processes.iter().filter(|process| process.pid != own).map(ToString::to_string).collect()
+            // One that has ended as well only waits for whoever inherited it.
+            let left = processes.iter().filter(|process| process.pid != own && !process.is_zombie());
+            left.map(ToString::to_string).collect()
         })
         .await;
         problem("processes left behind", "none when the application has ended", &left)
