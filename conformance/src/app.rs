@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -10,13 +10,17 @@ use std::time::Duration;
 
 use mock_lsws::scenario::{Declared, Scenario};
 
-use crate::cli::{Cli, Command, FlakyArg, OrderArgs, ProxyArgs, RunArgs, SelectArgs, VerdictArgs};
+use crate::cli::{
+    Cli, Command, DEFAULT_SUBJECT, FlakyArg, InitSubjectArgs, OrderArgs, ProxyArgs, RunArgs, SelectArgs,
+    VerdictArgs,
+};
 use crate::event::Event;
 use crate::filter::{Filter, Shard};
 use crate::last_run::{LastRun, Recorder};
+use crate::proxy::Upstream;
 use crate::report::{Progress, Report, ReportError, Reports};
 use crate::runner::{self, Order, Plan, Rules};
-use crate::subject::{Subject, Wishes};
+use crate::subject::{Subject, Wishes, init};
 use crate::waivers::Waivers;
 use crate::{Error, catalog, checkout, exit_code, proxy};
 
@@ -32,6 +36,7 @@ pub fn main_impl(cli: &Cli) -> ExitCode {
     let outcome = match &cli.command {
         Command::Run(args) => run(args),
         Command::List(args) => list(args).map(|()| exit_code::PASSED),
+        Command::InitSubject(args) => init_subject(args).map(|()| exit_code::PASSED),
         Command::Spawner => return mock_lsws::spawner::serve(),
         Command::Proxy(args) => return ExitCode::from(run_proxy(args)),
     };
@@ -45,11 +50,13 @@ pub fn main_impl(cli: &Cli) -> ExitCode {
 }
 
 fn run(args: &RunArgs) -> Result<u8, Error> {
+    let harness = |what| move |source| Error::Harness { what, source };
     let root = checkout::scenarios(args.select.scenarios.as_deref())?;
-    let subject = Subject::load(&args.subject, &root);
+    let subject = subject(args, &root);
     // Mistakes in scenarios come first: they are there whatever the subject.
     let declared = subject.as_ref().map_or_else(|_| Declared::default(), |subject| subject.declares);
     let catalogue = catalog::load(&root, &declared)?;
+    let probes = catalog::probes(&root, &declared)?;
     let subject = subject?;
     let waivers = Waivers::load(args.verdict.waivers.as_deref(), &root, &subject.name)?;
     let last_run = LastRun::of(&subject.name, &checkout::subject_file(&args.subject, &root), &root);
@@ -63,8 +70,7 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
     }
     let cases = select(&catalogue, &filter, args.select.shard)?;
     let reports = Reports::open(&args.reports, args.verbose)?;
-    let harness = |what| move |source| Error::Harness { what, source };
-    let spawner = std::env::current_exe().map_err(harness("this program cannot find itself"))?;
+    let spawner = own_program()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -84,6 +90,7 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
         root,
         cases: cases.into_iter().map(Arc::new).collect(),
         catalogue,
+        probes,
         selection: filter.describe(),
         waivers,
         order: order(&args.order),
@@ -104,6 +111,51 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
     let summary = ran?;
     reported.map_err(|_| harness("the reporter is gone")(io::ErrorKind::BrokenPipe.into()))??;
     Ok(summary.exit_code)
+}
+
+/// The subject that the command line names, or the application it says how to reach.
+fn subject(args: &RunArgs, root: &Path) -> Result<Subject, Error> {
+    let Some(address) = &args.connect else { return Subject::load(&args.subject, root) };
+    let role = args.role.as_deref();
+    let subject = match role {
+        // What is known about the shipped subject says nothing about whatever listens there.
+        Some(role) if args.subject == DEFAULT_SUBJECT => Subject::single(address, role),
+        _ => Subject::load(&args.subject, root)?,
+    };
+    Ok(subject.running_at(address, role, &own_program()?)?)
+}
+
+/// This program, which becomes the spawner and the way to applications that run already.
+fn own_program() -> Result<PathBuf, Error> {
+    let what = "this program cannot find itself";
+    std::env::current_exe().map_err(|source| Error::Harness { what, source })
+}
+
+/// Writes a subject file, or its text to standard output.
+fn init_subject(args: &InitSubjectArgs) -> Result<(), Error> {
+    // Without scenarios the file only has no list of roles.
+    let root = match (checkout::scenarios(args.scenarios.as_deref()), &args.scenarios) {
+        (Err(error), Some(_)) => return Err(error),
+        (root, _) => root.ok(),
+    };
+    let probes = match &root {
+        Some(root) => catalog::probes(root, &Declared::default())?,
+        None => Vec::new(),
+    };
+    let Some(name) = &args.target else {
+        return match write!(anstream::stdout(), "{}", init::template(None, &probes)) {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(Error::Output),
+        };
+    };
+    let path = checkout::subject_file(name, &root.unwrap_or_default());
+    init::write(&path, &probes).map_err(|source| Error::NotWritten { path: path.clone(), source })?;
+    anstream::eprintln!(
+        "conformance: wrote {0}: fill in command and roles, then run `conformance run --subject {0}`",
+        checkout::shown(&path).display()
+    );
+    Ok(())
 }
 
 /// Hands events to the reports until there are no more.
@@ -188,7 +240,9 @@ fn rules(args: &VerdictArgs) -> Rules {
 }
 
 fn run_proxy(args: &ProxyArgs) -> u8 {
-    match proxy::run(&args.command, args.damage) {
+    let upstream =
+        args.connect.clone().map_or_else(|| Upstream::Command(args.command.clone()), Upstream::Address);
+    match proxy::run(&upstream, args.damage) {
         Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("conformance proxy: {error}");
@@ -211,7 +265,9 @@ fn command(args: &RunArgs) -> String {
             vec![Path::new(&program).display().to_string(), "run".to_owned()]
         }
     };
-    if args.subject != "lswsgi" {
+    words.extend(args.connect.as_ref().map(|address| format!("--connect {address}")));
+    words.extend(args.role.as_ref().map(|role| format!("--role {role}")));
+    if args.subject != DEFAULT_SUBJECT {
         words.push(format!("--subject {}", args.subject));
     }
     words.extend(args.user.as_ref().map(|user| format!("--user {user}")));

@@ -7,7 +7,7 @@ use mock_lsws::scenario::{Declared, Scenario, parse_file};
 use crate::{Error, checkout};
 
 /// Folders beside the areas that hold no cases.
-const NOT_AREAS: [&str; 3] = ["apps", "recordings", "subjects"];
+const NOT_AREAS: [&str; 4] = ["apps", "recordings", "subjects", mock_lsws::scenario::ROLES];
 
 /// Reads every scenario below `root`, in the order of their IDs. `declared` are the figures of the subject they are for.
 ///
@@ -21,6 +21,23 @@ pub fn load(root: &Path, declared: &Declared) -> Result<Vec<Scenario>, Error> {
             collect(&area, &mut files)?;
         }
     }
+    read(root, files, declared)
+}
+
+/// Reads the scenarios below `root` that try the roles, one a role, in the order of their names. There may be none.
+///
+/// # Errors
+/// [`Error::BadScenarios`] with the first mistake of every wrong file.
+pub fn probes(root: &Path, declared: &Declared) -> Result<Vec<Scenario>, Error> {
+    let mut files = Vec::new();
+    let folder = root.join(mock_lsws::scenario::ROLES);
+    if folder.is_dir() {
+        collect(&folder, &mut files)?;
+    }
+    read(root, files, declared)
+}
+
+fn read(root: &Path, files: Vec<PathBuf>, declared: &Declared) -> Result<Vec<Scenario>, Error> {
     let mut cases = Vec::new();
     let mut mistakes = Vec::new();
     for file in files {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mock_lsws::Address;
 use mock_lsws::scenario::{Class, Time};
 
 use crate::exit_code;
@@ -33,10 +34,15 @@ Examples:
   conformance run wire 'lifecycle/max-*'           a folder, and a glob
   conformance run --spec W17 --class must,detail   what tests a clause
   conformance run wire/minimal-get -v              one case, with everything sent and received
-  conformance run --subject ./my-app.toml          your own application
+  conformance init-subject ./my-app.toml           begin to test your own application ...
+  conformance run --subject ./my-app.toml          ... and do
+  conformance run --connect /run/x.sock --role pid an application that runs already
   conformance run --rerun-failed                   what failed the last time
   conformance run --shard 2/3 --report junit=c.xml the second of three CI machines
   conformance run wire --until-fail --shuffle      look for what fails now and then";
+
+/// What is tested when nobody says.
+pub const DEFAULT_SUBJECT: &str = "lswsgi";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -46,6 +52,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// List cases
     List(SelectArgs),
+    /// Write a subject file to start from, with everything in it explained
+    InitSubject(InitSubjectArgs),
     /// The parent process of applications; started by a run, with its socket as descriptor 0
     #[command(hide = true)]
     Spawner,
@@ -85,7 +93,7 @@ pub struct SelectArgs {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// The application under test: a name from scenarios/subjects, or the path of a subject file
-    #[arg(long, value_name = "SUBJECT", default_value = "lswsgi")]
+    #[arg(long, value_name = "SUBJECT", default_value = DEFAULT_SUBJECT)]
     pub subject: String,
     /// The subject's binary, instead of the one its file leads to
     #[arg(long, value_name = "FILE")]
@@ -94,6 +102,12 @@ pub struct RunArgs {
     /// which is `nobody` where it says nothing]
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
+    /// An application that runs already: a Unix path, host:port or [v6]:port. Cases about its process are skipped
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["binary", "user"])]
+    pub connect: Option<Address>,
+    /// The one role that application plays; not needed with a --subject whose requests say which
+    #[arg(long, value_name = "ROLE", requires = "connect")]
+    pub role: Option<String>,
     /// Which cases to run.
     #[command(flatten)]
     pub select: SelectArgs,
@@ -162,14 +176,29 @@ pub struct VerdictArgs {
     pub strict_waivers: bool,
 }
 
+/// Where the new subject file goes.
+#[derive(Debug, Args)]
+pub struct InitSubjectArgs {
+    /// A name, for a file in scenarios/subjects, or the path of a file; without it the text goes to standard output. A file
+    /// that exists is left alone
+    #[arg(value_name = "NAME|FILE")]
+    pub target: Option<String>,
+    /// The folder of scenarios, whose roles are listed [default: `scenarios` of the checkout]
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+}
+
 /// What to damage, and the command of the application.
 #[derive(Debug, Args)]
 pub struct ProxyArgs {
     /// The damage to do
-    #[arg(long)]
+    #[arg(long, default_value = "none")]
     pub damage: Damage,
+    /// Where the application listens already
+    #[arg(long, value_name = "ADDR", conflicts_with = "command")]
+    pub connect: Option<Address>,
     /// The application and its arguments
-    #[arg(last = true, required = true)]
+    #[arg(last = true, required_unless_present = "connect")]
     pub command: Vec<std::ffi::OsString>,
 }
 

@@ -31,6 +31,14 @@ pub enum Error {
         /// Where it would be.
         path: PathBuf,
     },
+    /// A new subject file could not be written.
+    #[error("{}: {}", .path.display(), not_written(.source))]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Scenario files are wrong.
     #[error("{}", list(.0))]
     BadScenarios(Vec<ScenarioError>),
@@ -106,7 +114,9 @@ impl Error {
             | Self::Unreadable { .. }
             | Self::NoSubject { .. }
             | Self::NoLastRun { .. }
-            | Self::NoStateFolder => exit_code::USAGE,
+            | Self::NoStateFolder
+            | Self::NotWritten { .. }
+            | Self::Subject(SubjectError::WhichRole { .. }) => exit_code::USAGE,
             Self::BadScenarios(_) | Self::BadSubject(_) | Self::BadWaivers(_) => exit_code::BAD_SCENARIO,
             Self::NothingSelected { .. } | Self::NothingFailed => exit_code::NOTHING_SELECTED,
             Self::Subject(_) | Self::Output(_) | Self::Report(_) | Self::Harness { .. } => {
@@ -114,6 +124,15 @@ impl Error {
             }
             Self::Interrupted => exit_code::INTERRUPTED,
         }
+    }
+}
+
+fn not_written(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            "this file exists and is left as it is; name another, or remove it first".to_owned()
+        }
+        _ => format!("cannot be written: {error}"),
     }
 }
 

@@ -19,7 +19,17 @@ pub use text::TextReport;
 
 use std::io;
 
-use crate::event::Event;
+use mock_lsws::Detail;
+
+use crate::event::{Attempt, CaseResult, Event};
+
+/// A failed attempt in words, with its whole transcript, and with colours that are taken out where they do not belong.
+pub(crate) fn failure_block(result: &CaseResult, attempt: &Attempt) -> String {
+    let mut block = Vec::new();
+    // Writing to memory does not fail.
+    let _ = failure::write(&mut block, result, attempt, Detail::Decoded);
+    String::from_utf8_lossy(&block).into_owned()
+}
 
 /// Something that writes down a run while it happens.
 pub trait Report {

@@ -128,7 +128,7 @@ fn shell_word(word: &str) -> String {
 ///
 /// # Errors
 /// What keeps the runner from doing so.
-async fn attempt(plan: &Plan, scenario: &Scenario, number: u32) -> Result<Attempt, String> {
+pub(super) async fn attempt(plan: &Plan, scenario: &Scenario, number: u32) -> Result<Attempt, String> {
     let started = Instant::now();
     let failed = |step: Option<&Step>, kind, problems| Part::Failed(failure(scenario, step, kind, problems));
     let (stage, main) = match Stage::set(plan, scenario).await {
@@ -212,6 +212,9 @@ impl<'a> Case<'a> {
         }
         let mut problems = Vec::new();
         for (name, peer) in std::mem::take(&mut self.peers) {
+            if scenario.is_probe() {
+                continue;
+            }
             self.done.has_cut_off |= !peer.is_idle;
             for mut problem in peer.drain().await {
                 problem.field = format!("connection {name} {}", problem.field);

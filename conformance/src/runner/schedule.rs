@@ -28,6 +28,8 @@ pub struct Plan {
     pub root: PathBuf,
     /// All scenarios there are.
     pub catalogue: Vec<Scenario>,
+    /// The scenarios that try a role, one a role.
+    pub probes: Vec<Scenario>,
     /// The cases.
     pub cases: Vec<Arc<Scenario>>,
     /// Which cases these are, in words.
@@ -144,9 +146,7 @@ impl Run {
             command: plan.command.clone(),
         }));
         self.next_round();
-        if let Some(first) = plan.cases.iter().find(|case| case::why_skipped(&plan, case).is_none()) {
-            preflight::check(&plan, &first.start.role).await?;
-        }
+        preflight::check(&plan).await?;
         loop {
             while self.tasks.len() < plan.order.jobs && self.start_next() {}
             match self.tasks.join_next_with_id().await {

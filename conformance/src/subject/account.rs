@@ -9,7 +9,7 @@ use nix::unistd::{Uid, geteuid, getgrouplist};
 use super::SubjectError;
 
 /// Keeps the runner's own user.
-const SELF: &str = "self";
+pub(super) const SELF: &str = "self";
 
 /// A user of this system, with everything a process of it gets.
 #[derive(Clone, Debug, PartialEq, Eq)]

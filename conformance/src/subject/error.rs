@@ -90,6 +90,38 @@ pub enum SubjectError {
         /// Why.
         source: std::io::Error,
     },
+    /// A running application has one role, and nobody said which.
+    #[error(
+        "{name}: nothing in its requests says which role is meant: name the one that the running application plays with \
+         --role NAME, or give it a subject file whose `request_env` has {{script}} or {{role}} in it"
+    )]
+    WhichRole {
+        /// The subject's name.
+        name: String,
+    },
+    /// It answers for a script that does not exist.
+    #[error(
+        "{name} cannot be trusted: asked for `{script}`, which does not exist, it answered with status {status}; what it \
+         answers for a role means nothing. Is {{script}} or {{role}} handed to what runs?"
+    )]
+    AnswersAnything {
+        /// The subject's name.
+        name: String,
+        /// What it was asked for.
+        script: String,
+        /// What it said.
+        status: i32,
+    },
+    /// It does not do what the role is about.
+    #[error("{name} does not play the role `{role}`:\n{report}")]
+    WrongRole {
+        /// The subject's name.
+        name: String,
+        /// The role.
+        role: String,
+        /// What was wrong, as a report has it.
+        report: String,
+    },
     /// The process could not be started, or ended before it said anything.
     #[error("{name} did not start as `{role}`: {reason}{}", stderr_text(.stderr))]
     NotStarted {

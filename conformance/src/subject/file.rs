@@ -123,6 +123,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Subject, ScenarioError> {
         request_env: plain(table.request_env),
         roles: table.roles.into_iter().map(|(name, role)| (name, role.into_inner().0)).collect(),
         folder: folder.unwrap_or_default(),
+        runs_at: None,
     })
 }
 

@@ -8,6 +8,8 @@ mod account;
 mod deploy;
 mod error;
 mod file;
+mod foreign;
+pub mod init;
 mod interpreter;
 mod libraries;
 mod model;

@@ -7,9 +7,9 @@ use mock_lsws::AppCommand;
 use mock_lsws::scenario::{Capability, Declared, Mode, Scenario};
 
 use super::SubjectError;
-use super::file;
 use super::place::Place;
 use super::role::RoleTable;
+use super::{file, foreign};
 use crate::{Error, binary, checkout};
 
 /// An application that plays roles.
@@ -36,6 +36,8 @@ pub struct Subject {
     pub(super) roles: BTreeMap<String, RoleTable>,
     /// The folder relative paths of the subject file start from.
     pub(super) folder: PathBuf,
+    /// Where it listens, if it was running before.
+    pub(super) runs_at: Option<String>,
 }
 
 /// Where the subject's binary comes from.
@@ -64,6 +66,35 @@ impl Subject {
         self.roles.contains_key(role)
     }
 
+    /// Whether it takes what `mode` puts on descriptor 0.
+    #[must_use]
+    pub fn takes(&self, mode: Mode) -> bool {
+        self.modes.contains(&mode)
+    }
+
+    /// The subject with one more role, which does not exist: its name and its script have `number` in them. Nothing if
+    /// no role reaches the subject's processes by its name or its script.
+    #[must_use]
+    pub fn with_unknown_role(&self, number: u64) -> Option<(Self, String, String)> {
+        let values = self.command.iter().chain(self.request_env.values());
+        let is_told = |word: &String| word.contains("{script}") || word.contains("{role}");
+        if !values.chain(self.env.values()).any(is_told) {
+            return None;
+        }
+        let role = format!("no-such-role-{number:016x}");
+        let sibling = self.roles.values().find_map(|role| role.script.as_deref());
+        let script = sibling.map(|sibling| {
+            let name = sibling.with_file_name(&role);
+            sibling.extension().map_or_else(|| name.clone(), |extension| name.with_extension(extension))
+        });
+        let what = script
+            .as_deref()
+            .map_or_else(|| role.clone(), |script| self.absolute(script).display().to_string());
+        let mut subject = self.clone();
+        subject.roles.insert(role.clone(), RoleTable { script, ..RoleTable::default() });
+        Some((subject, role, what))
+    }
+
     /// Why `case` is nothing for this subject, in the words of the report; `None` when it can run.
     #[must_use]
     pub fn lacks(&self, case: &Scenario) -> Option<String> {
@@ -71,9 +102,14 @@ impl Subject {
         if !self.plays(&case.start.role) {
             return Some(format!("{name} has no role `{}`", case.start.role));
         }
-        if !self.modes.contains(&case.start.mode) {
+        if !self.takes(case.start.mode) {
             let form = if case.start.mode == Mode::Worker { "connection" } else { "listener" };
             return Some(format!("{name} takes no {form} as descriptor 0"));
+        }
+        if let Some(address) = &self.runs_at
+            && let Some(what) = foreign::needs_process(case)
+        {
+            return Some(format!("{what} takes a process of this run, and {address} was there before it"));
         }
         let missing = case.needs.iter().find(|need| !self.provides.contains(need));
         missing.map(|need| format!("needs `{need}`, which {name} does not provide"))

@@ -46,7 +46,7 @@ pub use error::ScenarioError;
 pub use expectation::{Ack, ConnCloseRule, ResponseExpectation};
 pub use generate::{Cuts, Generate, Variant};
 pub use matcher::{Matcher, Mismatch};
-pub use model::{Class, HandedLimit, Mode, Scenario, Start};
+pub use model::{Class, HandedLimit, Mode, ROLES, Scenario, Start};
 pub use number_range::NumberRange;
 pub use one_or_many::OneOrMany;
 pub use outcome::{ExpectOutcome, Outcome};

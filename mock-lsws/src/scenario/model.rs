@@ -43,6 +43,17 @@ pub struct Scenario {
     pub steps: Vec<Step>,
 }
 
+/// The folder of the scenarios that try the roles. They are no cases: they say whether a subject can be tested at all.
+pub const ROLES: &str = "roles";
+
+impl Scenario {
+    /// Whether it tries a role. Then only answers count: the protocol they come in is for the cases.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        self.id.split_once('/').is_some_and(|(area, _)| area == ROLES)
+    }
+}
+
 /// How much a case matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
