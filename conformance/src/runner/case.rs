@@ -155,12 +155,22 @@ pub(super) async fn attempt(plan: &Plan, scenario: &Scenario, number: u32) -> Re
         at: None,
         done: Done::default(),
     };
-    let exchange = match case.exchange().await {
+    let mut problems = Vec::new();
+    let mut exchange = case.exchange().await;
+    if exchange.is_ok() {
+        // While it has something to do it is there; a worker leaves when its connection is closed.
+        problems.extend(case.zombies().await);
+        exchange = case.close().await;
+    }
+    if exchange.is_ok() {
+        problems.extend(case.ending().await);
+    } else {
+        problems.extend(case.crash().await);
+    }
+    let exchange = match exchange {
         Ok(()) => Part::Passed,
         Err((kind, problems)) => failed(case.at, kind, problems),
     };
-    let mut problems =
-        if exchange == Part::Passed { case.ending().await } else { case.crash().await.into_iter().collect() };
     let Case { peers, done, .. } = case;
     drop(peers);
     let transcript = stage.transcript.clone();
@@ -189,7 +199,7 @@ pub(super) async fn attempt(plan: &Plan, scenario: &Scenario, number: u32) -> Re
 }
 
 impl<'a> Case<'a> {
-    /// Does the steps, then ends the connections and looks for what should not have come on them.
+    /// Does the steps.
     async fn exchange(&mut self) -> Result<(), (FailureKind, Vec<Problem>)> {
         let scenario: &'a Scenario = self.scenario;
         let limit = scenario.timeout.map_or(self.plan.timeout, |timeout| timeout.0);
@@ -199,20 +209,24 @@ impl<'a> Case<'a> {
             problem = process::too_much_log(&log) => Ok(Err(vec![problem])),
         };
         match outcome {
-            Ok(Ok(())) => {}
-            Ok(Err(problems)) => return Err((FailureKind::Mismatch, problems)),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(problems)) => Err((FailureKind::Mismatch, problems)),
             Err(_) => {
                 let problem = Problem {
                     field: "time".into(),
                     expected: Some(format!("the case to be over after {limit:?}")),
                     actual: "this step was still running".into(),
                 };
-                return Err((FailureKind::Timeout, vec![problem]));
+                Err((FailureKind::Timeout, vec![problem]))
             }
         }
+    }
+
+    /// Ends the connections and looks for what should not have come on them.
+    async fn close(&mut self) -> Result<(), (FailureKind, Vec<Problem>)> {
         let mut problems = Vec::new();
         for (name, peer) in std::mem::take(&mut self.peers) {
-            if scenario.is_probe() {
+            if self.scenario.is_probe() {
                 continue;
             }
             self.done.has_cut_off |= !peer.is_idle;

@@ -38,7 +38,6 @@ impl Case<'_> {
     pub(super) async fn ending(&mut self) -> Vec<Problem> {
         let mut problems = Vec::new();
         problems.extend(self.held_connections().await);
-        problems.extend(self.zombies().await);
         problems.extend(self.lost_processes());
         let mut asked = false;
         // A worker whose connection is closed has nothing left to do.
@@ -110,7 +109,7 @@ impl Case<'_> {
     }
 
     /// Ended processes that the application has not reaped. Its own end is the server's to reap.
-    async fn zombies(&self) -> Option<Problem> {
+    pub(super) async fn zombies(&self) -> Option<Problem> {
         let found = settled(|| {
             let processes = self.stage.spawner.descendants();
             let is_of_app = |zombie: &&ProcessInfo| processes.iter().any(|parent| parent.pid == zombie.ppid);
@@ -121,13 +120,23 @@ impl Case<'_> {
         problem("zombies", "every child that ended reaped by its parent", &found)
     }
 
-    /// Processes that have left the application's session, out of reach of a server that ends it.
+    /// Processes that have left both the application's session and their parent: neither the application nor a server
+    /// that ends the session reaches them. A child in a session of its own is still in the application's hands.
     fn lost_processes(&self) -> Option<Problem> {
         let session = self.stage.app.pid();
         let processes = self.stage.spawner.descendants();
-        let lost = processes.iter().filter(|process| process.sid != session && !process.is_zombie());
+        let has_parent = |process: &ProcessInfo| {
+            process.pid == session || processes.iter().any(|parent| parent.pid == process.ppid)
+        };
+        let is_lost =
+            |process: &&ProcessInfo| process.sid != session && !process.is_zombie() && !has_parent(process);
+        let lost = processes.iter().filter(is_lost);
         let lost: Vec<_> = lost.map(|process| format!("{process}, session {}", process.sid)).collect();
-        problem("processes in another session", &format!("all in session {session}"), &lost)
+        problem(
+            "processes out of reach",
+            &format!("all in session {session}, or children of one there"),
+            &lost,
+        )
     }
 
     /// Processes that are there although the application is gone.

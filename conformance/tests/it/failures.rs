@@ -1,9 +1,8 @@
 //! Every kind of step can fail, and says so in words that help.
 
-use std::fs;
 use std::path::Path;
 
-use crate::support::{self, Run, folder, lswsgi_file, run_lswsgi, scenario};
+use crate::support::{self, Run, Scripted, folder, lswsgi_file, run_lswsgi, scenario};
 
 /// Mode, role, steps, and what the report has to say.
 const BROKEN: &[(&str, &str, &str, &str, &str)] = &[
@@ -208,19 +207,10 @@ fn a_cut_that_cuts_nothing_is_a_mistake_of_the_scenario() {
     assert!(run.case("case/cut").contains("`split` at 99999 cuts nothing"), "{}", run.stdout);
 }
 
-/// Runs a case against a shell script that is given the path of lswsgi as `$0` and of the application as `$1`.
+/// Runs a case against lswsgi behind a shell script.
 fn behind_script(script: &str, steps: &str) -> Run {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("subject.toml");
-    let hello = support::scenarios().join("apps/hello.wsgi");
-    let text = format!(
-        "name = \"script\"\nuser = \"self\"\nbinary = {:?}\ncommand = [\"/bin/sh\", \"-c\", {script:?}, \"{{binary}}\", \"{{script}}\"]\n\
-         [roles]\nhello = {hello:?}\n",
-        support::lswsgi(),
-    );
-    fs::write(&file, text).unwrap();
-    let cases = support::folder(&[("get", &scenario("worker", "hello", steps))]);
-    support::run(["run", "--subject", file.to_str().unwrap(), "--scenarios", cases.path().to_str().unwrap()])
+    let cases = folder(&[("get", &scenario("worker", "hello", steps))]);
+    Scripted::new(script, "").run(&cases, &[])
 }
 
 const GET: &str = "[[step]]\nrequest = {}\nexpect = { status = 200 }\n";

@@ -33,6 +33,8 @@ pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
     // The rerun command depends on who started the program; a test started it, and not cargo.
     command.current_dir(checkout()).env_remove("CARGO");
+    // Records of these runs are of no use to anybody.
+    command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
@@ -54,7 +56,11 @@ impl Run {
 
     /// What is printed about the case `id`: from its line to the next case's.
     pub(crate) fn case(&self, id: &str) -> String {
-        let is_case = |line: &str| ["pass ", "FAIL ", "skip "].iter().any(|word| line.starts_with(word));
+        let is_case = |line: &str| {
+            ["pass ", "FAIL ", "skip ", "slowest:", "skipped:", "failed:"]
+                .iter()
+                .any(|word| line.starts_with(word))
+        };
         let mut lines = self.stdout.lines().skip_while(|line| !(is_case(line) && line.contains(id)));
         let first = lines.next().unwrap_or_default().to_owned();
         lines.take_while(|line| !is_case(line)).fold(first, |text, line| text + "\n" + line)
@@ -64,6 +70,42 @@ impl Run {
 /// Runs the program with `args`.
 pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
     finished(program().args(args).output().expect("the program starts"))
+}
+
+/// lswsgi behind a shell script, which is given the binary as `$0` and the path of the application as `$1`.
+pub(crate) struct Scripted {
+    /// Where its subject file is.
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Scripted {
+    /// The subject `script`; it plays the role `app` with the Python source `app`, and `hello` as lswsgi does.
+    pub(crate) fn new(script: &str, app: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let hello = scenarios().join("apps/hello.wsgi");
+        let text = format!(
+            "name = \"script\"\nuser = \"self\"\nbinary = {:?}\n\
+             command = [\"/bin/sh\", \"-c\", {script:?}, \"{{binary}}\", \"{{script}}\"]\n\
+             env = {{ PYTHONDONTWRITEBYTECODE = \"1\" }}\n[roles]\nhello = {hello:?}\napp = \"app.wsgi\"\n",
+            lswsgi(),
+        );
+        fs::write(folder.path().join("subject.toml"), text).expect("a file in it");
+        fs::write(folder.path().join("app.wsgi"), app).expect("another");
+        Self { folder }
+    }
+
+    /// The command that runs the cases in the folder `cases` against it.
+    pub(crate) fn command(&self, cases: &tempfile::TempDir) -> Command {
+        let mut command = program();
+        command.arg("run").arg("--subject").arg(self.folder.path().join("subject.toml"));
+        command.arg("--scenarios").arg(cases.path());
+        command
+    }
+
+    /// Runs the cases in the folder `cases` against it.
+    pub(crate) fn run(&self, cases: &tempfile::TempDir, args: &[&str]) -> Run {
+        finished(self.command(cases).args(args).output().expect("the program starts"))
+    }
 }
 
 /// Reads what a run left.
