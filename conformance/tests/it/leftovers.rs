@@ -3,8 +3,11 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 use crate::support::{self, finished, folder, scenario};
@@ -56,7 +59,14 @@ impl Copy {
         command
     }
 
+    fn has_leftovers(&self) -> bool {
+        !processes_with(self.apps.path()).is_empty()
+            || !processes_with(self.temporary.path()).is_empty()
+            || fs::read_dir(self.temporary.path()).unwrap().count() > 0
+    }
+
     fn assert_nothing_is_left(&self) {
+        assert_eq!(processes_with(self.temporary.path()), Vec::<String>::new());
         assert_eq!(processes_with(self.apps.path()), Vec::<String>::new());
         assert_eq!(fs::read_dir(self.temporary.path()).unwrap().count(), 0, "temporary files are left");
     }
@@ -79,22 +89,80 @@ fn no_process_and_no_file_outlives_a_run() {
     copy.assert_nothing_is_left();
 }
 
+const QUICK: &str = "[[step]]\nrequest = {}\nexpect = { status = 200 }\n";
+const ENDLESS: &str = "[[step]]\nrequest = { path = \"/?ms=60000\" }\nexpect = { within = \"60s\" }\n";
+
+fn endless() -> Copy {
+    let quick = scenario("worker", "sleep", QUICK);
+    Copy::new(&[
+        ("endless", &scenario("worker", "sleep", ENDLESS)),
+        ("endless-listening", &scenario("listen", "sleep", ENDLESS)),
+        ("quick", &quick),
+        ("quick-too", &quick),
+        ("quick-as-well", &quick),
+    ])
+}
+
+fn send(signal: Signal, run: &Child) {
+    rustix::process::kill_process(Pid::from_child(run), signal).unwrap();
+}
+
 #[test]
-fn an_interrupted_run_leaves_nothing_either() {
-    let quick = "[[step]]\nrequest = {}\nexpect = { status = 200 }\n";
-    let endless = "[[step]]\nrequest = { path = \"/?ms=60000\" }\nexpect = { within = \"60s\" }\n";
-    let copy = Copy::new(&[
-        ("endless", &scenario("worker", "sleep", endless)),
-        ("endless-listening", &scenario("listen", "sleep", endless)),
-        ("quick", &scenario("worker", "sleep", quick)),
-    ]);
-    let mut run = copy.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // When the quick case is reported the run is in the middle of the others.
-    let mut lines = BufReader::new(run.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().starts_with("pass case/quick")));
-    let pid = rustix::process::Pid::from_child(&run);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    let status = run.wait().unwrap();
-    assert_eq!(status.code(), Some(130));
-    copy.assert_nothing_is_left();
+fn an_interrupted_run_ends_its_reports_and_leaves_nothing() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let copy = endless();
+        let report = copy.cases.path().join("report.json");
+        let mut command = copy.command();
+        command.arg(format!("--report=json={}", report.display()));
+        let mut run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // When the quick case is reported the run is in the middle of the others.
+        let mut lines = BufReader::new(run.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().starts_with("pass case/quick ")));
+        send(signal, &run);
+        let last = lines.last().unwrap().unwrap();
+        assert_eq!(run.wait().unwrap().code(), Some(130));
+        copy.assert_nothing_is_left();
+
+        assert!(last.contains(" 0 failed, 0 skipped, ") && last.contains(" not run ("), "{last}");
+        let report: serde_json::Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
+        let outcomes: Vec<_> = report["cases"].as_array().unwrap().iter().collect();
+        assert_eq!(outcomes.len(), 5, "{report}");
+        assert_eq!(outcomes[0]["verdict"]["reason"], "the run was interrupted");
+        assert_eq!(report["summary"]["exit_code"], 130);
+        assert!(report["summary"]["error"].as_str().unwrap().starts_with("interrupted"), "{report}");
+    }
+}
+
+/// How long the machinery may take to tidy up after a run that was killed, on a busy machine.
+const TIDY: Duration = Duration::from_secs(30);
+
+/// Twenty runs, each stopped at another moment: before the first process is there, while processes come and go, and in the
+/// middle of everything.
+#[test]
+fn a_run_stopped_at_any_moment_leaves_nothing() {
+    let stop = |number: u64| {
+        let copy = endless();
+        let mut run = copy.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let moment = fastrand::Rng::with_seed(number).u64(0..80 * (number + 1));
+        thread::sleep(Duration::from_millis(moment));
+        send([Signal::INT, Signal::TERM, Signal::KILL][number as usize % 3], &run);
+        let status = run.wait().unwrap();
+        // A signal that comes before anybody waits for one ends the program on the spot, as SIGKILL does: then the keepers
+        // are left, and tidy up.
+        if status.code().is_none() {
+            let until = Instant::now() + TIDY;
+            while copy.has_leftovers() && Instant::now() < until {
+                thread::sleep(Duration::from_millis(20));
+            }
+        } else {
+            assert_eq!(status.code(), Some(130), "run {number}, stopped after {moment} ms");
+        }
+        copy.assert_nothing_is_left();
+    };
+    // Four at a time: each has its own folders and processes to look at.
+    thread::scope(|scope| {
+        for first in 0..4 {
+            scope.spawn(move || (first..20).step_by(4).for_each(stop));
+        }
+    });
 }
