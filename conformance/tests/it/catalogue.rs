@@ -1,8 +1,9 @@
 //! The scenarios of the checkout as a whole: nothing required is missing, nothing in them leads nowhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use conformance::subject::{Place, Subject};
+use conformance::waivers::Waivers;
 use conformance::{catalog, checkout};
 use mock_lsws::scenario::{Declared, Scenario};
 
@@ -65,6 +66,21 @@ fn every_case_names_its_clauses_and_says_why() {
     for wrong in ["W1", "X01", "W001", "lsapi", "lsapi 1.x", "lsapi 1.7 timeouts", "lsapi 1.7 LSAPI_A B", ""]
     {
         assert!(!is_clause(wrong), "{wrong}");
+    }
+}
+
+#[test]
+fn every_waiver_is_for_a_case_and_cites_a_clause() {
+    for subject in ["lswsgi", "lsphp"] {
+        let waivers = Waivers::load(None, &support::scenarios(), subject).unwrap();
+        assert_eq!(waivers.stale(&cases(), &BTreeMap::new()), Vec::<String>::new());
+        let waived: Vec<_> =
+            cases().iter().filter_map(|case| waivers.reason(case).map(str::to_owned)).collect();
+        assert!(!waived.is_empty(), "no case is waived for {subject}: is the name right?");
+        for reason in waived {
+            let clause = reason.split_once(": ").map_or("", |(clause, _)| clause);
+            assert!(is_clause(clause) || clause.starts_with("lsapi 6 "), "{subject}: {reason}");
+        }
     }
 }
 
