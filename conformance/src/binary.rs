@@ -37,7 +37,8 @@ pub fn find(
 /// The program `name`: a path, relative to `folder`, or a name looked up on PATH.
 pub(crate) fn locate(name: &str, folder: &Path) -> Result<PathBuf, SubjectError> {
     if name.contains('/') {
-        return existing(folder.join(name));
+        // Without the dots in the middle that a path such as ./app brings.
+        return existing(folder.join(name).components().collect());
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)

@@ -17,9 +17,10 @@ pub(super) fn out_of_reach(binary: &Path, user: &User) -> Option<PathBuf> {
     listed.lines().filter_map(library).find(|library| reach::obstacle(library, user).is_some())
 }
 
-/// The file in a line such as `libm.so.6 => /lib/libm.so.6 (0x00007f8ea433e000)`.
+/// The file in a line such as `libm.so.6 => /lib/libm.so.6 (0x00007f8ea433e000)`, or without the arrow where the program
+/// names a path.
 fn library(line: &str) -> Option<PathBuf> {
-    let (_, found) = line.split_once(" => ")?;
+    let found = line.split_once(" => ").map_or(line.trim(), |(_, found)| found);
     let (path, _) = found.rsplit_once(" (")?;
     path.starts_with('/').then(|| path.into())
 }

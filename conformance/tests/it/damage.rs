@@ -11,6 +11,10 @@ fn behind_proxy(damage: &str) -> Run {
 }
 
 fn behind_proxy_with(damage: &str, steps: &str) -> Run {
+    behind_proxy_in("worker", damage, steps)
+}
+
+fn behind_proxy_in(mode: &str, damage: &str, steps: &str) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("liar.toml");
     let proxy = env!("CARGO_BIN_EXE_conformance");
@@ -21,7 +25,7 @@ fn behind_proxy_with(damage: &str, steps: &str) -> Run {
         support::scenarios().join("apps/hello.wsgi"),
     );
     fs::write(&file, text).unwrap();
-    let case = support::scenario("worker", "hello", steps);
+    let case = support::scenario(mode, "hello", steps);
     let cases = support::folder(&[("get", &case)]);
     support::run(["run", "--subject", file.to_str().unwrap(), "--scenarios", cases.path().to_str().unwrap()])
 }
@@ -103,4 +107,25 @@ fn log_text_counts_where_a_step_asks_for_it() {
         "[[step]]\nrequest = {}\nexpect_packets = [\"REQ_RECEIVED\", \"STDERR_STREAM\", \"RESP_HEADER\"]\n";
     assert_eq!(behind_proxy_with("chatty", steps).code, Some(0));
     assert_eq!(behind_proxy_with("none", steps).code, Some(1));
+}
+
+#[test]
+fn a_listening_proxy_is_noticed_only_by_its_damage() {
+    // Several connections, one of them cut off, and a half that ends before the answer.
+    let steps = "[[step]]\nrequest = {}\nexpect = { status = 200 }\n\
+                 [[step]]\nreset = \"main\"\n\
+                 [[step]]\nconnect = \"second\"\n\
+                 [[step]]\non = \"second\"\nrequest = {}\n\
+                 [[step]]\nhalf_close = \"second\"\n\
+                 [[step]]\non = \"second\"\nexpect = { body = \"Hello, World!\\n\", conn_close = \"allowed\", within = \"2s\" }\n\
+                 [[step]]\non = \"second\"\nexpect_eof = {}\n";
+    let run = behind_proxy_in("listen", "none", steps);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    let run = behind_proxy_in("listen", "drop-end", "[[step]]\nrequest = {}\nexpect = { within = \"2s\" }\n");
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    assert!(
+        run.case("case/get").contains("end of the response\n       expected: RESP_END\n"),
+        "{}",
+        run.stdout
+    );
 }

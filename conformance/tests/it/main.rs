@@ -1,6 +1,7 @@
 //! Tests that drive the `conformance` program the way people do, and look at the scenarios of the checkout.
 
 mod broken_scenarios;
+mod broken_subjects;
 mod catalogue;
 mod damage;
 mod exit_codes;
@@ -11,5 +12,6 @@ mod leftovers;
 mod readme;
 mod reports;
 mod runs;
+mod subjects;
 mod support;
 mod waivers;
