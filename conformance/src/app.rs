@@ -69,7 +69,7 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
         filter.only = Some(open);
     }
     let cases = select(&catalogue, &filter, args.select.shard)?;
-    let reports = Reports::open(&args.reports, args.verbose)?;
+    Reports::check(&args.reports).map_err(Error::BadReport)?;
     let spawner = own_program()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -101,6 +101,7 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
         all_transcripts: args.verbose > 0,
         spawner,
     };
+    let reports = Reports::open(&args.reports, args.verbose)?;
     let (sender, receiver) = mpsc::channel();
     let progress = Progress::on_terminal(args.order.slow);
     let recorder = last_run.map(LastRun::recorder);

@@ -74,7 +74,10 @@ pub enum Error {
     /// A list could not be written.
     #[error("standard output cannot be written")]
     Output(#[source] std::io::Error),
-    /// A report could not be made, or written to its end.
+    /// A report is to be written where it cannot be.
+    #[error(transparent)]
+    BadReport(ReportError),
+    /// A report could not be written to its end.
     #[error(transparent)]
     Report(#[from] ReportError),
     /// Somebody stopped the run with Ctrl-C or SIGTERM.
@@ -114,6 +117,7 @@ impl Error {
             | Self::Unreadable { .. }
             | Self::NoSubject { .. }
             | Self::NoLastRun { .. }
+            | Self::BadReport(_)
             | Self::NoStateFolder
             | Self::NotWritten { .. }
             | Self::Subject(SubjectError::WhichRole { .. }) => exit_code::USAGE,

@@ -38,10 +38,17 @@ pub(super) fn write(
     } else {
         writeln!(out, "     the end of the subject's stderr:")?;
         for line in &attempt.stderr {
-            writeln!(out, "       {line}")?;
+            writeln!(out, "       {}", visible(line))?;
         }
     }
     writeln!(out, "     again: {}", result.rerun)
+}
+
+/// A line of an application's log, with what would move the cursor or change colours made visible.
+fn visible(line: &str) -> String {
+    let is_control = |c: char| c.is_control() && c != '\t';
+    let show = |c: char| if is_control(c) { c.escape_default().to_string() } else { c.to_string() };
+    line.chars().map(show).collect()
 }
 
 /// All attempts of a case in their order.

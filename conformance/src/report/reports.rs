@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::{JsonLines, JsonReport, JunitReport, Report, TextReport};
@@ -52,6 +52,9 @@ impl FromStr for ReportTarget {
     }
 }
 
+/// What standard output is called in messages.
+const STDOUT: &str = "standard output";
+
 /// A file that a report cannot be written to.
 #[derive(Debug, thiserror::Error)]
 #[error("the report {path} cannot be written", path = .path.display())]
@@ -75,6 +78,30 @@ pub struct Reports {
 }
 
 impl Reports {
+    /// Looks whether the files of `targets` can be written, without touching them: a run takes long, and an empty report is
+    /// worse than none.
+    ///
+    /// # Errors
+    /// When a file cannot be written or is named twice.
+    pub fn check(targets: &[ReportTarget]) -> Result<(), ReportError> {
+        for (index, target) in targets.iter().enumerate() {
+            let path = target.file.clone().unwrap_or_else(|| STDOUT.into());
+            let wrong = |source| ReportError { path: path.clone(), source };
+            if targets.iter().skip(index + 1).any(|other| other.file == target.file) {
+                return Err(wrong(io::Error::other("two reports would be written to it")));
+            }
+            let Some(file) = &target.file else { continue };
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            match File::options().write(true).open(file) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    folder.unwrap_or(Path::new(".")).read_dir().map_err(wrong)?;
+                }
+                opened => drop(opened.map_err(wrong)?),
+            }
+        }
+        Ok(())
+    }
+
     /// Opens the files of `targets`. Unless one of them is standard output, the text report goes there.
     ///
     /// # Errors
@@ -130,7 +157,7 @@ fn to_stdout(format: Format, verbosity: u8) -> Sink {
             report(format, BufWriter::new(io::stdout()), verbosity)
         }
     };
-    Sink { name: "standard output".into(), report }
+    Sink { name: STDOUT.into(), report }
 }
 
 fn report(format: Format, out: impl Write + Send + 'static, verbosity: u8) -> Box<dyn Report + Send> {

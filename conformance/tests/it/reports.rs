@@ -285,14 +285,19 @@ fn a_report_on_standard_output_is_alone_there() {
 
 #[test]
 fn a_report_that_cannot_be_written_is_told_before_anything_runs() {
-    let run = run(&["--report", "json=/nonexistent/report.json"]);
-    assert_eq!(run.code, Some(5), "{}", run.stderr);
-    assert!(run.stdout.is_empty(), "{}", run.stdout);
-    assert!(
-        run.stderr.contains("the report /nonexistent/report.json cannot be written: No such file"),
-        "{}",
-        run.stderr
-    );
-    let wrong = support::run(["run", "--report", "xml=a"]);
-    assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+    let twice = "json=-";
+    for (args, words) in [
+        (
+            &["--report", "json=/nonexistent/a.json"][..],
+            "the report /nonexistent/a.json cannot be written: No such file",
+        ),
+        (&["--report", "json=/"], "the report / cannot be written: Is a directory"),
+        (&["--report", twice, "--report", twice], "standard output cannot be written: two reports"),
+        (&["--report", "xml=a"], "there is no format `xml`"),
+    ] {
+        let run = run(args);
+        assert_eq!(run.code, Some(2), "{args:?}: {}", run.stderr);
+        assert!(run.stdout.is_empty(), "{}", run.stdout);
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
 }
