@@ -8,13 +8,15 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use mock_lsws::scenario::{Declared, Scenario};
+use mock_lsws::scenario::{Declared, Scenario, json_schema};
 
 use crate::cli::{
-    Cli, Command, DEFAULT_SUBJECT, FlakyArg, InitSubjectArgs, OrderArgs, ProxyArgs, RunArgs, SelectArgs,
-    VerdictArgs,
+    Cli, Command, CoverageArgs, DEFAULT_SUBJECT, FlakyArg, InitSubjectArgs, OrderArgs, ProxyArgs, RunArgs,
+    SelectArgs, VerdictArgs,
 };
+use crate::coverage::coverage;
 use crate::event::Event;
+use crate::explain::explain;
 use crate::filter::{Filter, Shard};
 use crate::last_run::{LastRun, Recorder};
 use crate::proxy::Upstream;
@@ -36,6 +38,9 @@ pub fn main_impl(cli: &Cli) -> ExitCode {
     let outcome = match &cli.command {
         Command::Run(args) => run(args),
         Command::List(args) => list(args).map(|()| exit_code::PASSED),
+        Command::Explain(args) => explain_cases(args).map(|()| exit_code::PASSED),
+        Command::Coverage(args) => cover(args).map(|()| exit_code::PASSED),
+        Command::Schema => print(&format!("{:#}\n", json_schema())).map(|()| exit_code::PASSED),
         Command::InitSubject(args) => init_subject(args).map(|()| exit_code::PASSED),
         Command::Spawner => return mock_lsws::spawner::serve(),
         Command::Proxy(args) => return ExitCode::from(run_proxy(args)),
@@ -187,18 +192,37 @@ fn report(
 }
 
 fn list(args: &SelectArgs) -> Result<(), Error> {
+    let mut text = String::new();
+    for Scenario { id, class, title, .. } in selected(args)? {
+        text += &format!("{id}  [{class}] {title}\n");
+    }
+    print(&text)
+}
+
+fn explain_cases(args: &SelectArgs) -> Result<(), Error> {
+    let texts: Vec<String> = selected(args)?.iter().map(explain).collect();
+    print(&texts.join("\n"))
+}
+
+fn cover(args: &CoverageArgs) -> Result<(), Error> {
+    let root = checkout::scenarios(args.scenarios.as_deref())?;
+    print(&coverage(&catalog::load(&root, &Declared::default())?))
+}
+
+/// The cases `args` select, for a subject that declares what the reference library does.
+fn selected(args: &SelectArgs) -> Result<Vec<Scenario>, Error> {
     let root = checkout::scenarios(args.scenarios.as_deref())?;
     let catalogue = catalog::load(&root, &Declared::default())?;
-    let mut out = anstream::stdout().lock();
-    for case in select(&catalogue, &filter(args), args.shard)? {
-        let Scenario { id, class, title, .. } = case;
-        match writeln!(out, "{id}  [{class}] {title}") {
-            // Whoever reads has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            written => written.map_err(Error::Output)?,
-        }
+    select(&catalogue, &filter(args), args.shard)
+}
+
+/// Writes `text` to standard output.
+fn print(text: &str) -> Result<(), Error> {
+    match anstream::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Error::Output),
     }
-    Ok(())
 }
 
 fn filter(args: &SelectArgs) -> Filter {

@@ -52,6 +52,12 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// List cases
     List(SelectArgs),
+    /// Tell what cases are about, and what happens in them
+    Explain(SelectArgs),
+    /// Tell which checks and clauses the cases test, and which checks none does
+    Coverage(CoverageArgs),
+    /// Print the JSON Schema of scenario files
+    Schema,
     /// Write a subject file to start from, with everything in it explained
     InitSubject(InitSubjectArgs),
     /// The parent process of applications; started by a run, with its socket as descriptor 0
@@ -60,6 +66,14 @@ pub enum Command {
     /// Stands between server and application and damages responses; a run must notice
     #[command(hide = true)]
     Proxy(ProxyArgs),
+}
+
+/// Of which scenarios.
+#[derive(Debug, Args)]
+pub struct CoverageArgs {
+    /// The folder of scenarios [default: `scenarios` of the checkout]
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
 }
 
 /// Which cases.

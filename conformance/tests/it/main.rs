@@ -12,6 +12,7 @@ mod leftovers;
 mod readme;
 mod reports;
 mod runs;
+mod schema;
 mod subjects;
 mod support;
 mod waivers;

@@ -68,7 +68,7 @@ impl NumberRange {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RangeTable {
+pub(crate) struct RangeTable {
     min: Option<Bound>,
     max: Option<Bound>,
 }

@@ -20,7 +20,7 @@ use super::time::Time;
 /// A scenario file as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ScenarioTable {
+pub(crate) struct ScenarioTable {
     title: Spanned<String>,
     class: Class,
     spec: Spanned<Vec<String>>,

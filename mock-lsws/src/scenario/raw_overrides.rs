@@ -50,7 +50,7 @@ pub struct RawOverrides {
 /// One entry of the known-header index.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct KnownSlot {
+pub(crate) struct KnownSlot {
     len: Option<u16>,
     off: Option<i32>,
 }
@@ -58,7 +58,7 @@ struct KnownSlot {
 /// The lengths of a variable as the packet says them; right ones count the final NUL.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct EnvLengths {
+pub(crate) struct EnvLengths {
     key_len: Option<u16>,
     value_len: Option<u16>,
 }
@@ -66,7 +66,7 @@ struct EnvLengths {
 /// One entry of the array of other headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct UnknownSlot {
+pub(crate) struct UnknownSlot {
     name_off: Option<i32>,
     name_len: Option<i32>,
     value_off: Option<i32>,

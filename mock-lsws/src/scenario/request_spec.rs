@@ -56,7 +56,7 @@ pub struct RequestSpec {
 /// Which way round integers are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Order {
+pub(crate) enum Order {
     /// As this machine does.
     #[default]
     Native,

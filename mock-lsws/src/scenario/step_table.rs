@@ -59,33 +59,33 @@ pub(crate) struct StepTable {
 /// One of several rows of steps that are done at the same time.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct BranchTable {
+pub(crate) struct BranchTable {
     step: Vec<Spanned<StepTable>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct EofTable {
+pub(crate) struct EofTable {
     within: Option<Time>,
     or_reset: bool,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NoBytesTable {
+pub(crate) struct NoBytesTable {
     r#for: Time,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SignalTable {
+pub(crate) struct SignalTable {
     name: String,
     to: Option<Template>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LogTable {
+pub(crate) struct LogTable {
     line: Box<Matcher>,
     within: Option<Time>,
 }

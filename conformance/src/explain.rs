@@ -1,0 +1,155 @@
+//! One case in words: what it is about, how the application is started, what happens.
+
+use std::fmt::Write;
+
+use mock_lsws::scenario::{Action, Expect, MAIN, Mode, Outgoing, Scenario, Sending, SignalTarget, Step};
+
+use crate::checkout;
+
+/// Everything about `case` that a reader of a report wants to know next.
+#[must_use]
+pub fn explain(case: &Scenario) -> String {
+    let mut text = format!("{}\n  {}\n  {}\n\n", case.id, case.title, checkout::shown(&case.path).display());
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {name:<8} {value}");
+    };
+    line("class", &case.class.to_string());
+    line("tests", &case.spec.join(", "));
+    line("why", &case.why);
+    if !case.tags.is_empty() {
+        line("tags", &case.tags.join(", "));
+    }
+    for need in &case.needs {
+        line("needs", &format!("{need}: {}", need.meaning()));
+    }
+    let input = match case.start.mode {
+        Mode::Worker => "descriptor 0 is a connection",
+        Mode::Listen => "descriptor 0 is a listening socket",
+    };
+    let env: String = case.start.env.0.iter().map(|(name, value)| format!(", {name}={value}")).collect();
+    line("start", &format!("role `{}`, {input}{env}", case.start.role));
+    text.push_str("\n  steps\n");
+    steps(&mut text, &case.steps, 4);
+    text
+}
+
+fn steps(text: &mut String, steps: &[Step], margin: usize) {
+    for (index, step) in steps.iter().enumerate() {
+        let times = if step.repeat > 1 { format!(", {} times", step.repeat) } else { String::new() };
+        let on = if step.action.is_on_a_connection() && step.on != MAIN {
+            format!("`{}`, ", step.on)
+        } else {
+            String::new()
+        };
+        let words = words(&step.action);
+        let _ = writeln!(text, "{:margin$}{:>2}. {words}{times} ({on}line {})", "", index + 1, step.line);
+        if let Some(note) = &step.note {
+            let _ = writeln!(text, "{:margin$}    {note}", "");
+        }
+        if let Action::Parallel(rows) = &step.action {
+            for (index, row) in rows.iter().enumerate() {
+                let _ = writeln!(text, "{:margin$}    row {}", "", index + 1);
+                self::steps(text, row, margin + 6);
+            }
+        }
+    }
+}
+
+fn words(action: &Action) -> String {
+    let limit = |within: &Option<mock_lsws::scenario::Time>| {
+        within.map(|time| format!(" within {time}")).unwrap_or_default()
+    };
+    match action {
+        Action::Send(what, None) => sent(what),
+        Action::Send(what, Some(expect)) => format!("{} and expects {}", sent(what), expected(expect)),
+        Action::Generate(_, what, expect) => {
+            format!(
+                "{}, each time a little differently, and expects {} each time",
+                sent(what),
+                expected(expect)
+            )
+        }
+        Action::Expect(expect) => format!("expects {}", expected(expect)),
+        Action::ExpectEof { within, .. } => format!("expects the connection to close{}", limit(within)),
+        Action::ExpectNoBytes(time) => format!("expects silence for {time}"),
+        Action::ExpectExit(exit) => {
+            format!("expects {} of the process{}", exit.describe(), limit(&exit.within))
+        }
+        Action::ExpectProcess(process) => format!("looks at the process{}", limit(&process.within)),
+        Action::Connect => "opens a connection".into(),
+        Action::Close => "closes the connection".into(),
+        Action::HalfClose => "closes its sending half".into(),
+        Action::Reset => "resets the connection".into(),
+        Action::Signal(signal, target) => {
+            let name = mock_lsws::signal::name(signal.as_raw()).unwrap_or("a signal");
+            match target {
+                SignalTarget::Subject => format!("sends {name} to the application"),
+                SignalTarget::Parent => "lets the server die".into(),
+                SignalTarget::Pid(pid) => format!("sends {name} to process {pid}"),
+            }
+        }
+        Action::WaitLog { within, .. } => format!("waits for a line on stderr{}", limit(within)),
+        Action::Pause(time) => format!("waits {time}"),
+        Action::Parallel(_) => "does at the same time".into(),
+    }
+}
+
+fn sent(sending: &Sending) -> String {
+    let what = match sending.what {
+        Outgoing::Request(_) => "sends a request",
+        Outgoing::Bytes(_) => "sends bytes",
+    };
+    let damaged = if sending.damage.is_empty() { "" } else { " with damage" };
+    let pieces =
+        if sending.pace.drip.is_some() || !sending.pace.split.is_empty() { " in pieces" } else { "" };
+    format!("{what}{damaged}{pieces}")
+}
+
+fn expected(expect: &Expect) -> String {
+    match expect {
+        Expect::Response(_) => "a response".into(),
+        Expect::Packets(patterns) => patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        Expect::Outcome(outcome) => format!("to be {outcome}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use mock_lsws::scenario::parse_text;
+
+    use super::*;
+
+    #[test]
+    fn a_case_is_told_from_its_head_to_its_last_step() {
+        let text = "title = 'The title'\nclass = 'must'\nspec = ['W01', 'lsapi 1.3']\nwhy = 'The reason.'\n\
+             needs = ['group']\n[start]\nmode = 'listen'\nrole = 'hello'\nenv = { A = '1' }\n\
+             [[step]]\nrequest = {}\ndamage = { cut = 9 }\nexpect_outcome = 'refused'\n\
+             [[step]]\n[[step.parallel]]\n[[step.parallel.step]]\nconnect = 'a'\nnote = 'early'\n\
+             [[step.parallel]]\n[[step.parallel.step]]\nrepeat = 2\npause = '1s'\n\
+             [[step]]\nexpect_exit = { code = 0, within = '1s' }\n";
+        let case = parse_text("a/b", Path::new("a/b.toml"), text).unwrap();
+        insta::assert_snapshot!(explain(&case), @"
+        a/b
+          The title
+          a/b.toml
+
+          class    must
+          tests    W01, lsapi 1.3
+          why      The reason.
+          needs    group: LSAPI_CHILDREN makes a process group that serves in parallel
+          start    role `hello`, descriptor 0 is a listening socket, A=1
+
+          steps
+             1. sends a request with damage and expects to be refused (line 10)
+             2. does at the same time (line 14)
+                row 1
+                   1. opens a connection (`a`, line 16)
+                      early
+                row 2
+                   1. waits 1s, 2 times (line 20)
+             3. expects exit code 0 of the process within 1s (line 23)
+        ");
+    }
+}
