@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::fs::Permissions;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use mock_lsws::scenario::{HandedLimit, Mode, Scenario, Vars};
+use mock_lsws::scenario::{HandedLimit, Mode, Scenario, SocketKind, Vars};
 use mock_lsws::{
     AppLog, Connection, DEFAULT_BACKLOG, Listener, Resource, SpawnedApp, Spawner, SpawnerError, Transcript,
     socketpair,
@@ -76,8 +77,12 @@ impl Stage {
                 theirs
             }
             Mode::Listen => {
-                let path = folder.join("app.sock");
-                let made = Listener::unix(&path, DEFAULT_BACKLOG).map_err(missing("a listening socket"))?;
+                let made = if start.socket() == SocketKind::Tcp {
+                    Listener::tcp((Ipv4Addr::LOCALHOST, 0).into(), DEFAULT_BACKLOG)
+                } else {
+                    Listener::unix(&folder.join("app.sock"), DEFAULT_BACKLOG)
+                };
+                let made = made.map_err(missing("a listening socket"))?;
                 let shared = made.share().map_err(missing("a copy of the listening socket"))?;
                 listener = Some(made);
                 shared

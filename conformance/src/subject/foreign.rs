@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mock_lsws::Address;
-use mock_lsws::scenario::{Action, Mode, Scenario, Step};
+use mock_lsws::scenario::{Action, Mode, Scenario, SocketKind, Step};
 
 use super::model::{BinarySource, Subject};
 use super::role::RoleTable;
@@ -77,6 +77,9 @@ impl Subject {
 pub(super) fn needs_process(case: &Scenario) -> Option<&'static str> {
     if !case.start.env.0.is_empty() {
         return Some("an environment of its own");
+    }
+    if case.start.socket() != SocketKind::Unix {
+        return Some("a `socket` of its own");
     }
     if case.start.core_limit.is_some() {
         return Some("`core_limit`");

@@ -48,7 +48,7 @@ pub use error::ScenarioError;
 pub use expectation::{Ack, ConnCloseRule, ResponseExpectation};
 pub use generate::{Cuts, Generate, Variant};
 pub use matcher::{Matcher, Mismatch};
-pub use model::{Class, HandedLimit, Mode, ROLES, Scenario, Start};
+pub use model::{Class, HandedLimit, Mode, ROLES, Scenario, SocketKind, Start};
 pub use number_range::NumberRange;
 pub use one_or_many::OneOrMany;
 pub use outcome::{ExpectOutcome, Outcome};

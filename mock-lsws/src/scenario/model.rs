@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
 use super::capability::Capability;
 use super::matcher::Matcher;
@@ -82,6 +83,8 @@ impl fmt::Display for Class {
 pub struct Start {
     /// What it finds on descriptor 0.
     pub mode: Mode,
+    /// What kind of socket that is, if it listens and the file says so.
+    pub(crate) socket: Option<Spanned<SocketKind>>,
     /// Which of the subject's applications runs.
     pub role: String,
     /// Environment of the process, after what every process gets.
@@ -89,6 +92,24 @@ pub struct Start {
     pub env: Pairs<Template>,
     /// The limit on core files that the server hands down, soft and hard. Left alone by default.
     pub core_limit: Option<HandedLimit>,
+}
+
+impl Start {
+    /// What kind of socket the application listens on.
+    #[must_use]
+    pub fn socket(&self) -> SocketKind {
+        self.socket.as_ref().map_or(SocketKind::Unix, |kind| *kind.get_ref())
+    }
+}
+
+/// What kind of socket an application is given to listen on; without a word a Unix one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SocketKind {
+    /// A Unix socket.
+    Unix,
+    /// A TCP socket on the loopback address, with a port that is free.
+    Tcp,
 }
 
 /// A resource limit handed down to the application.

@@ -12,7 +12,7 @@ use super::declared::Declared;
 use super::error::ScenarioError;
 use super::expand::{Expanded, Mistake, expand};
 use super::matcher::Matcher;
-use super::model::{Class, Scenario, Start};
+use super::model::{Class, Mode, Scenario, Start};
 use super::names;
 use super::step_table::{StepTable, resolve};
 use super::time::Time;
@@ -119,6 +119,10 @@ fn scenario(text: &str, table: Spanned<DeTable<'_>>) -> Result<Scenario, Mistake
         let message = "`spec` names no clause: say which rule this case tests";
         return Err((table.spec.span().start, message.into()));
     }
+    if let (Mode::Worker, Some(socket)) = (table.start.mode, &table.start.socket) {
+        let message = "`socket` is about a listening one: write `mode = \"listen\"`, or leave it out";
+        return Err((socket.span().start, message.into()));
+    }
     let steps = resolve(table.step, text, table.start.mode)?;
     names?;
     if steps.is_empty() {
@@ -205,5 +209,7 @@ mod tests {
         );
         assert!(error(&HEAD.replace("'must'", "'may'")).starts_with("a/b.toml:2:9: unknown variant `may`"));
         assert!(error("title =").starts_with("a/b.toml:1:8"));
+        let tcp = HEAD.replace("[start]", "[start]\nsocket = 'tcp'");
+        assert!(error(&tcp).contains("`socket` is about a listening one"), "{}", error(&tcp));
     }
 }
