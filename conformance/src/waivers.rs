@@ -218,10 +218,10 @@ mod tests {
         let error = |text: &str| Waivers::parse(Path::new("w.toml"), text, "x").unwrap_err().to_string();
         let unknown = error("[[waiver]]\nid = 'a'\nsubject = 'x'\nreson = 'R'\n");
         assert!(unknown.starts_with("w.toml:4:1: unknown field `reson`"), "{unknown}");
-        assert!(unknown.ends_with("did you mean `reason`?"), "{unknown}");
+        assert!(unknown.contains("did you mean `reason`?"), "{unknown}");
         assert!(error("[[waiver]]\nid = 'a'\nsubject = 'x'\n").contains("missing field `reason`"));
         let empty = error("[[waiver]]\nid = 'a'\nsubject = 'x'\nreason = ' '\n");
-        assert_eq!(empty, "w.toml:4:10: `reason` is empty");
+        assert!(empty.starts_with("w.toml:4:10: `reason` is empty"), "{empty}");
         let time = error(&format!("{}until = 10:00:00\n", waiver("a", "")));
         assert!(time.starts_with("w.toml:6:9: `until` is the last day"), "{time}");
     }

@@ -29,8 +29,17 @@ pub(super) fn write(
             writeln!(out, "     attempt {}: {what}", attempt.number)?;
         }
     }
-    for failure in attempt.failures() {
-        part(out, attempt, failure)?;
+    if let Part::Failed(failure) = &attempt.exchange {
+        writeln!(out, "     at {}:{}:{}", failure.file.display(), failure.line, failure.column)?;
+        if let Some(note) = &failure.note {
+            writeln!(out, "     step: {note}")?;
+        }
+        problems(out, failure)?;
+    }
+    // How it ended belongs to the case as a whole, not to a step.
+    if let Part::Failed(failure) = &attempt.ending {
+        writeln!(out, "     {BOLD}how it ended{BOLD:#}")?;
+        problems(out, failure)?;
     }
     transcript(out, &attempt.transcript, detail)?;
     if attempt.stderr.is_empty() {
@@ -42,6 +51,14 @@ pub(super) fn write(
         }
     }
     writeln!(out, "     again: {}", result.rerun)
+}
+
+/// The same as one text, with colours that are taken out where they do not belong.
+pub(crate) fn failure_block(result: &CaseResult, attempt: &Attempt) -> String {
+    let mut block = Vec::new();
+    // Writing to memory does not fail.
+    let _ = write(&mut block, result, attempt, Detail::Decoded);
+    String::from_utf8_lossy(&block).into_owned()
 }
 
 /// A line of an application's log, with what would move the cursor or change colours made visible.
@@ -67,16 +84,7 @@ pub(super) fn headline(failure: &Failure) -> String {
     }
 }
 
-fn part(out: &mut impl Write, attempt: &Attempt, failure: &Failure) -> io::Result<()> {
-    // Where the exchange has gone wrong is a step; how it ended belongs to the case as a whole.
-    if matches!(&attempt.exchange, Part::Failed(exchange) if std::ptr::eq(exchange, failure)) {
-        writeln!(out, "     at {}:{}:{}", failure.file.display(), failure.line, failure.column)?;
-        if let Some(note) = &failure.note {
-            writeln!(out, "     step: {note}")?;
-        }
-    } else {
-        writeln!(out, "     {BOLD}how it ended{BOLD:#}")?;
-    }
+fn problems(out: &mut impl Write, failure: &Failure) -> io::Result<()> {
     for problem in &failure.problems {
         match &problem.expected {
             Some(expected) => {

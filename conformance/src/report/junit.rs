@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use mock_lsws::Detail;
+use anstream::adapter::strip_str;
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use super::{Report, failure};
-use crate::event::{Attempt, CaseResult, Event, Failure, RunStarted, Summary, Verdict};
+use crate::event::{Attempt, CaseResult, Event, Part, RunStarted, Summary, Verdict};
 
 /// Writes the document at the end of the run.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl<W: Write> JunitReport<W> {
                     let about = format!("{}: {}", case.class, case.spec.join(", "));
                     suite.add_property(Property::new(case.id.as_str(), about));
                 }
-                suite.add_test_case(test_case(case)?);
+                suite.add_test_case(test_case(case));
             }
             report.add_test_suite(suite);
         }
@@ -101,7 +101,7 @@ fn run_suite(run: Option<&RunStarted>, summary: &Summary) -> TestSuite {
     suite
 }
 
-fn test_case(result: &CaseResult) -> io::Result<TestCase> {
+fn test_case(result: &CaseResult) -> TestCase {
     let (area, name) = split(&result.id);
     let name = if result.round > 1 { format!("{name} #{}", result.round) } else { name.to_owned() };
     let mut status = match &result.verdict {
@@ -110,7 +110,7 @@ fn test_case(result: &CaseResult) -> io::Result<TestCase> {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             if let Some(attempt) = &result.attempt {
                 status.set_type(kind(attempt)).set_message(message(attempt));
-                status.set_description(description(result, attempt)?);
+                status.set_description(description(result, attempt));
             }
             status
         }
@@ -124,18 +124,18 @@ fn test_case(result: &CaseResult) -> io::Result<TestCase> {
         Verdict::Waived { reason } => skipped("waived", &format!("waived: {reason}")),
     };
     if let (Verdict::Waived { .. }, Some(attempt)) = (&result.verdict, &result.attempt) {
-        status.set_description(description(result, attempt)?);
+        status.set_description(description(result, attempt));
     }
     for attempt in &result.earlier {
         let mut rerun = TestRerun::new(NonSuccessKind::Failure);
         rerun.set_type(kind(attempt)).set_message(message(attempt));
-        rerun.set_description(description(result, attempt)?);
+        rerun.set_description(description(result, attempt));
         status.add_rerun(rerun);
     }
     let mut case = TestCase::new(name, status);
     case.set_classname(area).set_time(result.duration);
     case.extra.insert("group".into(), result.class.to_string().into());
-    Ok(case)
+    case
 }
 
 fn skipped(kind: &str, reason: &str) -> TestCaseStatus {
@@ -153,20 +153,14 @@ fn split(id: &str) -> (&str, &str) {
 }
 
 fn kind(attempt: &Attempt) -> &'static str {
-    match attempt.failures().next() {
-        Some(failure) if attempt.ending != crate::event::Part::Failed(failure.clone()) => failure.kind.name(),
-        _ => "ending",
-    }
+    if let Part::Failed(failure) = &attempt.exchange { failure.kind.name() } else { "ending" }
 }
 
 fn message(attempt: &Attempt) -> String {
-    attempt.failures().map(|failure: &Failure| failure::headline(failure)).collect::<Vec<_>>().join("; ")
+    attempt.failures().map(failure::headline).collect::<Vec<_>>().join("; ")
 }
 
 /// The block the text report shows, without colours.
-fn description(result: &CaseResult, attempt: &Attempt) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    let mut plain = anstream::StripStream::new(&mut bytes);
-    failure::write(&mut plain, result, attempt, Detail::Decoded)?;
-    Ok(format!("\n{}", String::from_utf8_lossy(&bytes)))
+fn description(result: &CaseResult, attempt: &Attempt) -> String {
+    format!("\n{}", strip_str(&failure::failure_block(result, attempt)))
 }

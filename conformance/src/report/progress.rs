@@ -64,9 +64,10 @@ impl Progress {
     /// Shows how far the run is.
     pub fn show(&self) {
         if self.enabled && self.started {
-            let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(WIDTH, |size| size.ws_col);
+            let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| size.ws_col);
+            let columns = if columns == 0 { WIDTH } else { columns };
             // The last column stays free: some terminals break the line when it is filled.
-            let width = usize::from(columns.max(2)) - 1;
+            let width = usize::from(columns) - 1;
             let line: String = self.line(Instant::now()).chars().take(width).collect();
             let _ = write!(io::stderr(), "\r\x1b[K{line}");
             let _ = io::stderr().flush();

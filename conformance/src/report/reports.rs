@@ -5,8 +5,17 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{JsonLines, JsonReport, JunitReport, Report, TextReport};
+use super::{JsonLines, JsonReport, JunitReport, TextReport};
 use crate::event::Event;
+
+/// Something that writes down a run while it happens.
+pub trait Report {
+    /// Takes in what happened and writes what is complete by now.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn event(&mut self, event: &Event) -> io::Result<()>;
+}
 
 /// What a report looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
