@@ -76,6 +76,6 @@ impl Case<'_> {
             let _ = peer.connection.half_close();
         }
         self.expect(on, expect).await?;
-        self.still_runs()
+        self.still_runs().await
     }
 }

@@ -27,6 +27,12 @@ const LOG_WATCH: Duration = Duration::from_millis(100);
 /// How often a process is looked at while it is to become what is expected.
 const PROCESS_TICK: Duration = Duration::from_millis(20);
 
+/// How long the end of a process that is on its way out may take.
+const EXITING: Duration = Duration::from_secs(2);
+
+/// The kernel's mark of a process on its way out.
+const PF_EXITING: u64 = 4;
+
 /// A limit that is not there, as a number.
 const UNLIMITED: i64 = i64::MAX;
 
@@ -112,8 +118,11 @@ impl Case<'_> {
         wrong
     }
 
-    /// The application's process has not ended.
-    pub(super) fn still_runs(&self) -> Result<(), Vec<Problem>> {
+    /// The application's process has not ended, and is not about to.
+    pub(super) async fn still_runs(&self) -> Result<(), Vec<Problem>> {
+        if is_exiting(self.stage.app.pid()) {
+            let _ = tokio::time::timeout(EXITING, self.stage.app.wait()).await;
+        }
         match self.stage.app.exit() {
             None => Ok(()),
             Some(exit) => Err(vec![problem("process", "running", &exit.to_string())]),
@@ -171,6 +180,14 @@ impl Case<'_> {
             tokio::time::sleep(LOG_TICK).await;
         }
     }
+}
+
+/// Whether process `pid` is on its way out: its connections close a moment before it is gone.
+fn is_exiting(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name before the last parenthesis can be anything; the flags are the seventh word behind it.
+    let flags = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(6)?.parse::<u64>().ok());
+    flags.is_none_or(|flags| flags & PF_EXITING != 0)
 }
 
 /// Compares the number `actual` of a process; there is none when it is gone.

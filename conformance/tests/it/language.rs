@@ -59,12 +59,21 @@ fn flipped_bits_are_answered_or_refused_and_never_hang_anything() {
 }
 
 #[test]
-fn flipped_bits_that_end_the_process_or_hang_it_are_named() {
+fn flipped_bits_that_hang_the_process_are_named() {
     // Whatever is flipped, this application waits for longer than it may.
     let steps = "[[step]]\nrequest = { path = '/?ms=3000' }\n\
                  generate = { bit_flips = 5, bits = 2, seed = 3 }\n\
                  expect_outcome = { any_of = ['refused'], within = '200ms' }\n";
     fails("listen", "sleep", steps, &["the step alone with `damage = [{ at = ", "repeats it"]);
+}
+
+#[test]
+fn flipped_bits_that_end_the_process_are_named() {
+    // In the body, which this application does not look at before it ends.
+    let steps = "[[step]]\nrequest = { method = 'POST', path = '/?how=exit', body = { random = 100000 } }\n\
+                 generate = { bit_flips = 5, seed = 3 }\nexpect_outcome = 'closed'\n";
+    let words = ["expected: running", "actual:   exit code 7", "1 of 5; the step alone with `damage = ["];
+    fails("listen", "crash", steps, &words);
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// What is wrong, and the byte it is wrong at.
+pub(crate) type Mistake = (usize, String);
+
 /// A mistake in a file, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}:{line}:{column}: {message}{}", path.display(), shown(*line, excerpt.as_ref()))]

@@ -18,6 +18,7 @@ mod expectation;
 mod filler;
 mod generate;
 mod matcher;
+mod matrix;
 mod model;
 mod names;
 mod number_range;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::expand::Mistake;
+use super::error::Mistake;
 use super::template::Template;
 
 /// What the runner itself sets when a request is sent.

@@ -9,8 +9,8 @@ use toml::de::DeTable;
 
 use super::capability::Capability;
 use super::declared::Declared;
-use super::error::ScenarioError;
-use super::expand::{Expanded, Mistake, expand};
+use super::error::{Mistake, ScenarioError};
+use super::expand::{Expanded, expand};
 use super::matcher::Matcher;
 use super::model::{Class, Mode, Scenario, Start};
 use super::names;

@@ -9,8 +9,7 @@ use crate::Signal;
 
 use super::bytes_spec::BytesSpec;
 use super::damage::Damage;
-use super::error::position;
-use super::expand::Mistake;
+use super::error::{Mistake, position};
 use super::expectation::ResponseExpectation;
 use super::generate::Generate;
 use super::matcher::Matcher;
