@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use bumpalo::Bump;
 use toml::Spanned;
-use toml::de::{DeArray, DeString, DeTable, DeValue};
+use toml::de::{DeArray, DeInteger, DeString, DeTable, DeValue};
 
 use super::declared::Declared;
 use super::error::Mistake;
@@ -17,6 +17,9 @@ use super::time::Time;
 
 /// Most cases one file makes.
 const MOST_CASES: usize = 500;
+
+/// Bytes that the names of one case may stand for altogether: each can stand for many others.
+const MOST_BYTES: usize = 64 << 20;
 
 /// One case of a file.
 pub(crate) struct Expanded<'i> {
@@ -51,7 +54,7 @@ pub(crate) fn expand<'i>(
     }
     let mut cases = Vec::new();
     for index in 0..count.unwrap_or_default() {
-        let mut names = Names { declared, texts, known: BTreeMap::new() };
+        let mut names = Names { declared, texts, known: BTreeMap::new(), bytes: 0 };
         let mut labels = Vec::new();
         let mut chosen = Vec::new();
         // The last name changes fastest.
@@ -96,11 +99,26 @@ pub(crate) fn text_of(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
+/// About how many bytes `value` takes.
+fn size_of(value: &DeValue<'_>) -> usize {
+    match value {
+        DeValue::String(text) => 16 + text.len(),
+        DeValue::Array(items) => 16 + items.iter().map(|item| size_of(item.get_ref())).sum::<usize>(),
+        DeValue::Table(table) => {
+            let entries = table.iter().map(|(key, value)| key.get_ref().len() + size_of(value.get_ref()));
+            16 + entries.sum::<usize>()
+        }
+        _ => 16,
+    }
+}
+
 /// The names that mean something where a value stands.
 struct Names<'i, 'd> {
     declared: &'d Declared,
     texts: &'i Bump,
     known: BTreeMap<String, Known<'i>>,
+    /// What they have stood for so far.
+    bytes: usize,
 }
 
 struct Known<'i> {
@@ -120,6 +138,13 @@ impl<'i> Names<'i, '_> {
     fn get(&mut self, name: &str) -> Result<Option<DeValue<'i>>, String> {
         if let Some(known) = self.known.get_mut(name) {
             known.is_used = true;
+            self.bytes = self.bytes.saturating_add(size_of(&known.value));
+            if self.bytes > MOST_BYTES {
+                let most = MOST_BYTES >> 20;
+                return Err(format!(
+                    "with `{{{name}}}` the names of this case stand for more than {most} MiB"
+                ));
+            }
             return Ok(Some(known.value.clone()));
         }
         let Some(declared) = name.strip_prefix("subject.") else { return Ok(None) };
@@ -138,10 +163,10 @@ impl<'i> Names<'i, '_> {
         }
     }
 
-    /// The TOML library makes integers from source text only.
+    /// The TOML library makes integers from source text only, and every number is one.
     fn integer(&self, number: i64) -> DeValue<'i> {
         let text = self.texts.alloc_str(&number.to_string());
-        DeValue::parse(text).map_or(DeValue::Boolean(false), Spanned::into_inner)
+        DeValue::parse(text).map_or_else(|_| DeValue::Integer(DeInteger::default()), Spanned::into_inner)
     }
 
     fn replace_table(&mut self, table: DeTable<'i>) -> Result<DeTable<'i>, Mistake> {
@@ -336,6 +361,19 @@ mod tests {
         let cases = read(&text).unwrap();
         assert_eq!(cases[0].title, "takes 1001");
         assert!(format!("{:?}", cases[0].steps[0].action).contains("/1000"));
+    }
+
+    #[test]
+    fn names_that_stand_for_names_do_not_fill_the_memory() {
+        for double in ["'{{{name}}}{{{name}}}'", "['{{{name}}}', '{{{name}}}']"] {
+            let mut text = format!("{HEAD}[vars]\nn = 5\nv0 = 'v'\n");
+            for number in 1..40 {
+                let value = double.replace("{{{name}}}", &format!("{{v{}}}", number - 1));
+                text += &format!("v{number} = {value}\n");
+            }
+            let error = read(&format!("{text}[[step]]\nsend = '{{v39}}'\n")).unwrap_err();
+            assert!(error.contains("stand for more than 64 MiB"), "{error}");
+        }
     }
 
     #[test]

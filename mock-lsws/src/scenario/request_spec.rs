@@ -18,6 +18,9 @@ use super::vars::Vars;
 /// Longest packet that is made, in bytes; longer ones are said to be and need not be sent.
 const LONGEST: usize = 64 << 20;
 
+/// Most headers or variables that are made.
+const MOST_ENTRIES: usize = 1_000_000;
+
 /// A request: everything has a default, and everything can be said or broken.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -108,6 +111,11 @@ impl RequestSpec {
             return Err(
                 "`body_length` is for a body that a later step sends; leave it out beside `body`".into()
             );
+        }
+        if self.more_headers > MOST_ENTRIES || self.env_entries > MOST_ENTRIES {
+            return Err(format!(
+                "a request has at most {MOST_ENTRIES} entries of a kind: no application takes nearly as many"
+            ));
         }
         if let Some(recording) = &self.recording {
             let alone = Self { recording: None, raw: RawOverrides::default(), ..self.clone() };
@@ -272,6 +280,12 @@ mod tests {
         assert_eq!(request.request_method(), Some(&b"GET"[..]));
         assert_eq!(request.env().get(b"PATH_INFO"), Some(&b"/"[..]));
         assert_eq!((request.body_length(), body), (BodyLength::Known(0), Vec::new()));
+    }
+
+    #[test]
+    fn lists_that_only_fill_the_memory_are_refused() {
+        let spec: RequestSpec = toml::from_str("env_entries = 1000001").unwrap();
+        assert!(spec.validate().unwrap_err().contains("at most 1000000 entries"));
     }
 
     #[test]

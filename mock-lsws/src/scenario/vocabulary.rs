@@ -120,6 +120,7 @@ pub const DEFINITIONS: &[Definition] = &[
                 Words(&["worker", "listen"]),
                 "what descriptor 0 is: a connection, or a listening socket",
             ),
+            key("socket", Words(&["unix", "tcp"]), "what kind of socket, if it listens"),
             required("role", Name, "which of the subject's applications runs"),
             key("env", PairsOf(&Text), "environment of the process"),
             key("core_limit", Words(&["highest", "soft_zero"]), "the limit on core files it is started with"),
@@ -412,7 +413,8 @@ mod tests {
     };
     use crate::scenario::{
         Ack, Capability, Class, ConnCloseRule, Damage, ExpectExit, ExpectProcess, Generate, HandedLimit,
-        LimitExpectation, Mode, Outcome, RawOverrides, RequestSpec, ResourceName, ResponseExpectation, Start,
+        LimitExpectation, Mode, Outcome, RawOverrides, RequestSpec, ResourceName, ResponseExpectation,
+        SocketKind, Start,
     };
 
     /// Notes the names a type asks for, and gives it nothing.
@@ -510,6 +512,7 @@ mod tests {
             ("scenario", "class", names_of::<Class>()),
             ("scenario", "needs", names_of::<Capability>()),
             ("start", "mode", names_of::<Mode>()),
+            ("start", "socket", names_of::<SocketKind>()),
             ("start", "core_limit", names_of::<HandedLimit>()),
             ("request", "byte_order", names_of::<Order>()),
             ("response", "ack", names_of::<Ack>()),
