@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use mock_lsws::scenario::{Action, Expect, MAIN, Mode, Outgoing, Scenario, Sending, SignalTarget, Step};
+use mock_lsws::scenario::{
+    Action, Expect, Generate, MAIN, Mode, Outgoing, Scenario, Sending, SignalTarget, Step,
+};
 
 use crate::checkout;
 
@@ -62,12 +64,15 @@ fn words(action: &Action) -> String {
     match action {
         Action::Send(what, None) => sent(what),
         Action::Send(what, Some(expect)) => format!("{} and expects {}", sent(what), expected(expect)),
-        Action::Generate(_, what, expect) => {
-            format!(
-                "{}, each time a little differently, and expects {} each time",
-                sent(what),
-                expected(expect)
-            )
+        Action::Generate(rule, what, expect) => {
+            let variants = match rule {
+                Generate::Cut(_) => "cut elsewhere each time".to_owned(),
+                Generate::Drip(_) => "in pieces of each size".to_owned(),
+                Generate::BitFlips { rounds, bits, seed } => {
+                    format!("{rounds} times with {bits} flipped of its bits (seed {seed})")
+                }
+            };
+            format!("{}, {variants}, and expects {} each time", sent(what), expected(expect))
         }
         Action::Expect(expect) => format!("expects {}", expected(expect)),
         Action::ExpectEof { within, .. } => format!("expects the connection to close{}", limit(within)),

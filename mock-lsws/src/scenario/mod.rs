@@ -4,6 +4,10 @@
 //! module owns the model, reading it from files and comparing values with it. Running the steps, starting processes
 //! and judging responses as a whole is left to whoever runs scenarios.
 //!
+//! A file is read in three steps: names with values from the start (`[matrix]`, `[vars]`, the subject's figures) are
+//! replaced in the document, which makes one case or several of it; the names that a case captures are checked; what is
+//! left is read into the model. All of them know the place of a mistake.
+//!
 //! Strings in a scenario are templates: `{name}` stands for a value. In what is sent it must be known already; in
 //! what is expected the first use captures it and every later use has to be equal. `{{` and `}}` are the braces.
 
