@@ -93,7 +93,10 @@ impl Report for Recorder {
             Event::RunStarted(_) => self.line(event),
             Event::RunFinished(_) => {
                 self.line(event)?;
-                self.write()
+                let named = |error: io::Error| {
+                    io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
+                };
+                self.write().map_err(named)
             }
             Event::CaseStarted { .. } | Event::CaseAttempt { .. } => Ok(()),
         }

@@ -169,6 +169,19 @@ fn what_failed_can_be_run_again_without_naming_it() {
 }
 
 #[test]
+fn a_record_that_cannot_be_kept_is_told_and_changes_nothing() {
+    let subject = Scripted::new("exec \"$0\" -m \"$1\"", "");
+    let file = subject.folder.path().join("subject.toml");
+    let cases = six();
+    let mut command = subject.command(&cases);
+    // A file is no place for a folder.
+    let run = support::finished(command.env("XDG_STATE_HOME", &file).output().unwrap());
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    let message = format!("--rerun-failed will not know of this run: {}/lsapi-conformance/", file.display());
+    assert!(run.stderr.contains(&message), "{}", run.stderr);
+}
+
+#[test]
 fn a_slow_case_is_marked() {
     let cases =
         folder(&[("a", &scenario("worker", "hello", &format!("{RIGHT}[[step]]\npause = \"300ms\"\n")))]);
