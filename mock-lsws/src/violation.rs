@@ -25,7 +25,7 @@ pub enum Violation {
     #[error("RESP_HEADER has no header line; a server takes that for no head at all and answers 500")]
     NoHeaderLines,
     /// The line lengths do not add up to the payload.
-    #[error("RESP_HEADER has {surplus} bytes more than its lines take")]
+    #[error("RESP_HEADER has {}", describe_surplus(*surplus))]
     LengthsDoNotAddUp {
         /// Payload bytes beyond the lines; negative if the lines announce more than there is.
         surplus: i64,
@@ -79,6 +79,12 @@ pub enum Violation {
         /// The first packet type that has it.
         packet: PacketType,
     },
+}
+
+/// `surplus` in words, to be said of a RESP_HEADER.
+pub(crate) fn describe_surplus(surplus: i64) -> String {
+    let comparison = if surplus < 0 { "less" } else { "more" };
+    format!("{} bytes {comparison} than its lines take", surplus.unsigned_abs())
 }
 
 /// How bad a violation is.

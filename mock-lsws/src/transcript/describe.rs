@@ -3,6 +3,7 @@
 use lsapi::{AppPacket, BeginRequest, BodyLength, DecodeError, PacketHeader, ServerPacket};
 
 use super::entry::{Bytes, Event, SentKind};
+use crate::violation::describe_surplus;
 
 /// Largest request packet that is decoded for display, in bytes. It only has to be above what anybody sends.
 const MAX_SHOWN: usize = 16 << 20;
@@ -162,7 +163,7 @@ fn received(bytes: &Bytes) -> Described {
             );
             described.lines = lines;
             if head.surplus() != 0 {
-                described.lines.push(format!("{} bytes more than the lines take", head.surplus()));
+                described.lines.push(describe_surplus(head.surplus()));
             }
             described
         }
