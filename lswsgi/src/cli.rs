@@ -8,7 +8,7 @@ use clap::Parser;
 
 use crate::exit_code;
 use crate::log::Level;
-use crate::settings::ErrorLog;
+use crate::options::{ErrorLog, LateError, UnderscoreHeaders, UnknownLength};
 
 /// The command line.
 #[derive(Clone, Debug, Parser)]
@@ -59,6 +59,22 @@ pub struct Arguments {
     #[arg(long, value_name = "WHERE")]
     pub errors: Option<ErrorLog>,
 
+    /// Request headers with an underscore in their name [default: drop]
+    #[arg(long, value_name = "WHAT", long_help = UNDERSCORE_HELP)]
+    pub underscore_headers: Option<UnderscoreHeaders>,
+
+    /// Requests whose body has no known length: accept them, or answer 411 [default: accept]
+    #[arg(long, value_name = "WHAT")]
+    pub unknown_length: Option<UnknownLength>,
+
+    /// How a response of no declared length ends when the application fails in the middle of it [default: end]
+    #[arg(long, value_name = "HOW")]
+    pub late_error: Option<LateError>,
+
+    /// Show tracebacks in error pages: to everybody who sees the page
+    #[arg(long)]
+    pub debug: bool,
+
     /// Least important lines to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: Level,
@@ -68,6 +84,10 @@ pub struct Arguments {
     pub version: Option<bool>,
 }
 
+const UNDERSCORE_HELP: &str = "\
+Request headers with an underscore in their name: in an environ X_Y and X-Y are both HTTP_X_Y, so a client could send the \
+first past a proxy that checks only the second [default: drop]";
+
 const AFTER_HELP: &str = "\
 Environment (read at start, then removed; the application never sees it):
   LSAPI_MAX_REQS         requests before the process exits [10000]; PHP_LSAPI_MAX_REQUESTS wins
@@ -75,7 +95,9 @@ Environment (read at start, then removed; the application never sees it):
   LSAPI_PPID_NO_CHECK    if set, do not exit when the starting process dies
   LSAPI_ALLOW_CORE_DUMP  if set, allow core files
   LSAPI_STDERR_LOG       a file for all that goes to standard error, and for what --errors names; not for root
-  LSWSGI_ERRORS          what --errors is if it is not given [stderr]
+  LSWSGI_ERRORS, LSWSGI_UNDERSCORE_HEADERS, LSWSGI_UNKNOWN_LENGTH, LSWSGI_LATE_ERROR
+                         what the option of the same name is if it is not given
+  LSWSGI_DEBUG           if set, as --debug
 
 Exit codes:
   0 left of its own accord   2 usage, or no socket on descriptor 0   3 Python did not start

@@ -3,7 +3,7 @@
 //! LiteSpeed Web Server starts this program with a socket on fd 0 and sends requests over it; lswsgi runs a WSGI
 //! application for them in an embedded CPython. The parts, in the order a request meets them:
 //!
-//! * [`cli`] and [`settings`]: what was typed and configured, and what it means;
+//! * [`cli`], [`settings`] and [`options`]: what was typed and configured, and what it means;
 //! * `stderr_log`: a file instead of standard error;
 //! * [`endpoint`]: the socket on fd 0, or one bound by `--address`;
 //! * [`worker`]: one connection at a time, blocking I/O; waiting, reading requests, writing responses, leaving;
@@ -20,6 +20,7 @@ pub mod endpoint;
 pub mod error;
 pub mod exit_code;
 pub mod log;
+pub mod options;
 pub mod parent;
 pub mod python;
 pub mod run;

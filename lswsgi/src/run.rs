@@ -7,9 +7,10 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpabl
 use crate::cli::Arguments;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
+use crate::options::ErrorLog;
 use crate::python::host::Host;
 use crate::python::{embed, load};
-use crate::settings::{self, ErrorLog, Settings};
+use crate::settings::{self, Settings};
 use crate::worker::inbound::Limits;
 use crate::worker::{self, Exchange, answer, gate};
 use crate::{log, parent, stderr_log, sys};
@@ -44,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             embed::version(),
         ));
         let exchange = Exchange::new(Limits::from(&settings));
-        let mut host = Host::new(application, &exchange, settings.errors)
+        let mut host = Host::new(application, &exchange, settings.options)
             .map_err(|error| Error::Python(error.to_string()))?;
         worker::serve(&mut host, &exchange, endpoint, &settings)
     })?;
@@ -56,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 fn divert_stderr(settings: &mut Settings) {
     let Some(path) = &settings.stderr_log else { return };
     match stderr_log::divert(path) {
-        Ok(()) => settings.errors = ErrorLog::Stderr,
+        Ok(()) => settings.options.errors = ErrorLog::Stderr,
         Err(error) => log::warning(format_args!("{error}")),
     }
 }

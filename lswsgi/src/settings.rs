@@ -5,11 +5,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::ValueEnum as _;
+use clap::ValueEnum;
 
 use crate::cli::Arguments;
 use crate::error::Error;
 use crate::log;
+use crate::options::Options;
 
 /// Everything a worker has to know.
 #[derive(Clone, Debug)]
@@ -35,19 +36,8 @@ pub struct Settings {
     pub max_request_packet: usize,
     /// The file that takes the place of standard error: LSAPI_STDERR_LOG.
     pub stderr_log: Option<PathBuf>,
-    /// Where `wsgi.errors` and tracebacks go: `--errors`, else LSWSGI_ERRORS.
-    pub errors: ErrorLog,
-}
-
-/// Where the errors of requests are logged. The runtime's own log and what an application prints go to standard error in
-/// any case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum ErrorLog {
-    /// Standard error, which LiteSpeed points at the application's stderr.log.
-    #[default]
-    Stderr,
-    /// The server's own log, over the connection; standard error while no request is under way.
-    Lsapi,
+    /// How requests are handled, where there is a choice.
+    pub options: Options,
 }
 
 /// The application's file and the name of the callable in it.
@@ -100,7 +90,13 @@ impl Settings {
             body_timeout: arguments.body_timeout,
             exit_timeout: arguments.exit_timeout,
             stderr_log: (env.get)("LSAPI_STDERR_LOG").map(PathBuf::from),
-            errors: arguments.errors.unwrap_or_else(|| env.error_log("LSWSGI_ERRORS")),
+            options: Options {
+                errors: env.choice(arguments.errors, "LSWSGI_ERRORS"),
+                underscore_headers: env.choice(arguments.underscore_headers, "LSWSGI_UNDERSCORE_HEADERS"),
+                unknown_length: env.choice(arguments.unknown_length, "LSWSGI_UNKNOWN_LENGTH"),
+                late_error: env.choice(arguments.late_error, "LSWSGI_LATE_ERROR"),
+                debug: arguments.debug || env.is_set("LSWSGI_DEBUG"),
+            },
             max_request_packet: arguments.max_request_packet.try_into().unwrap_or(usize::MAX),
         })
     }
@@ -139,13 +135,24 @@ impl Env<'_> {
         (self.get)(name).is_some()
     }
 
-    /// Where errors go. Anything but one of the names is reported and counts as the default.
-    fn error_log(&self, name: &str) -> ErrorLog {
-        let Some(value) = (self.get)(name) else { return ErrorLog::default() };
-        value.to_str().and_then(|text| ErrorLog::from_str(text.trim(), true).ok()).unwrap_or_else(|| {
-            let value = value.to_string_lossy();
-            log::warning(format_args!("{name}={value} is neither stderr nor lsapi: using stderr"));
-            ErrorLog::default()
+    /// What was `given` on the command line, or else one of the names of `T` in the variable `name`. Anything else there is
+    /// reported and counts as the default.
+    fn choice<T: ValueEnum + Default>(&self, given: Option<T>, name: &str) -> T {
+        if let Some(given) = given {
+            return given;
+        }
+        let Some(value) = (self.get)(name) else { return T::default() };
+        value.to_str().and_then(|text| T::from_str(text.trim(), true).ok()).unwrap_or_else(|| {
+            let names = |choices: &[T]| {
+                let names = choices.iter().filter_map(ValueEnum::to_possible_value);
+                names.map(|choice| choice.get_name().to_owned()).collect::<Vec<_>>().join(" or ")
+            };
+            let (value, default) = (value.to_string_lossy(), names(&[T::default()]));
+            log::warning(format_args!(
+                "{name}={value} is not {}: using {default}",
+                names(T::value_variants())
+            ));
+            T::default()
         })
     }
 
@@ -171,6 +178,7 @@ impl Env<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::{ErrorLog, LateError, UnderscoreHeaders, UnknownLength};
     use clap::Parser as _;
 
     fn settings(args: &[&str], env: &[(&str, &str)]) -> Settings {
@@ -200,11 +208,30 @@ mod tests {
 
     #[test]
     fn the_command_line_wins_over_the_environment_on_where_errors_go() {
-        let errors = |args: &[&str], env: &[(&str, &str)]| settings(args, env).errors;
+        let errors = |args: &[&str], env: &[(&str, &str)]| settings(args, env).options.errors;
         assert_eq!(errors(&[], &[]), ErrorLog::Stderr);
         assert_eq!(errors(&[], &[("LSWSGI_ERRORS", "LSAPI ")]), ErrorLog::Lsapi);
         assert_eq!(errors(&[], &[("LSWSGI_ERRORS", "syslog")]), ErrorLog::Stderr);
         assert_eq!(errors(&["--errors", "stderr"], &[("LSWSGI_ERRORS", "lsapi")]), ErrorLog::Stderr);
+    }
+
+    #[test]
+    fn every_choice_about_requests_can_be_made_in_the_environment() {
+        assert_eq!(settings(&[], &[]).options, Options::default());
+        let env = [
+            ("LSWSGI_UNDERSCORE_HEADERS", "keep"),
+            ("LSWSGI_UNKNOWN_LENGTH", "411"),
+            ("LSWSGI_LATE_ERROR", "abort"),
+            ("LSWSGI_DEBUG", "1"),
+        ];
+        let chosen = Options {
+            errors: ErrorLog::Stderr,
+            underscore_headers: UnderscoreHeaders::Keep,
+            unknown_length: UnknownLength::Refuse,
+            late_error: LateError::Abort,
+            debug: true,
+        };
+        assert_eq!(settings(&[], &env).options, chosen);
     }
 
     #[test]

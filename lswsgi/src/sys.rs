@@ -1,4 +1,5 @@
-//! What needs `unsafe` and is not Python: signal dispositions, and the environment before any thread exists.
+//! What needs `unsafe` and is not Python: signal dispositions, descriptors known by number, and the environment before any
+//! thread exists.
 //!
 //! The handlers themselves only call [`gate`](crate::worker::gate) and [`answer`](crate::worker::answer), whose functions
 //! used here are async-signal-safe: atomics, the clock, and system calls made directly (`rustix` does not touch `errno`).
@@ -162,6 +163,28 @@ fn keep_errno(body: impl FnOnce()) {
 pub(crate) fn borrow_socket(socket: RawFd) -> Option<BorrowedFd<'static>> {
     // SAFETY: -1 is excluded, and the result is used for one send or receive before the handler returns.
     (socket >= 0).then(|| unsafe { BorrowedFd::borrow_raw(socket) })
+}
+
+/// The size of the regular file behind a descriptor of the application's; `None` if it is something else.
+pub(crate) fn regular_file_size(fd: RawFd) -> Option<u64> {
+    // SAFETY: -1 is excluded; the caller has just been told the number by the object that keeps it open.
+    let file = (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })?;
+    let stat = rustix::fs::fstat(file).ok()?;
+    let is_regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
+    is_regular.then(|| stat.st_size.cast_unsigned())
+}
+
+/// Reads from a place of the file behind a descriptor of the application's, whose own place stays. A number that has gone
+/// stale, because another thread has closed the file, is an error or another file, as it is everywhere in Python.
+pub(crate) fn read_at(fd: RawFd, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    // SAFETY: -1 is excluded, and the result is used for one read.
+    let file = (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) }).ok_or(rustix::io::Errno::BADF)?;
+    loop {
+        match rustix::io::pread(file, &mut *buffer, offset) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
 }
 
 /// Removes variables from the environment of this process.

@@ -9,8 +9,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use super::file_wrapper::FileWrapper;
 use super::names::{Names, Role};
 use super::text::latin1;
+use crate::options::UnderscoreHeaders;
 
 /// What every environ starts from.
 pub(super) struct Environ {
@@ -20,7 +22,11 @@ pub(super) struct Environ {
 
 impl Environ {
     /// The template, with `errors` as wsgi.errors, which without it is sys.stderr.
-    pub(super) fn new(py: Python<'_>, errors: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+    pub(super) fn new(
+        py: Python<'_>,
+        errors: Option<&Bound<'_, PyAny>>,
+        underscore_headers: UnderscoreHeaders,
+    ) -> PyResult<Self> {
         let template = PyDict::new(py);
         template.set_item("wsgi.version", (1, 0))?;
         template.set_item("wsgi.url_scheme", "http")?;
@@ -32,6 +38,7 @@ impl Environ {
         template.set_item("wsgi.multiprocess", true)?;
         template.set_item("wsgi.run_once", false)?;
         template.set_item("wsgi.input_terminated", true)?;
+        template.set_item("wsgi.file_wrapper", py.get_type::<FileWrapper>())?;
         // Required by PEP 3333 even where a server leaves them out.
         for (key, value) in [
             ("REQUEST_METHOD", "GET"),
@@ -46,7 +53,7 @@ impl Environ {
         ] {
             template.set_item(PyString::intern(py, key), value)?;
         }
-        Ok(Self { template: template.unbind(), names: Names::new(py) })
+        Ok(Self { template: template.unbind(), names: Names::new(py, underscore_headers) })
     }
 
     /// A fresh environ for `request`.
@@ -105,8 +112,9 @@ impl Environ {
                 Role::Refused => continue,
                 Role::NeverEmpty if value.is_empty() => continue,
                 Role::ScriptName => value = value.strip_suffix(b"/").unwrap_or(value),
-                Role::Https if is_on(value) => {
-                    set(environ, intern!(py, "wsgi.url_scheme"), intern!(py, "https"))?;
+                Role::Https => {
+                    let scheme = if is_on(value) { intern!(py, "https") } else { intern!(py, "http") };
+                    set(environ, intern!(py, "wsgi.url_scheme"), scheme)?;
                 }
                 _ => {}
             }

@@ -2,12 +2,13 @@
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::host::Gil;
 use crate::log;
-use crate::worker::Exchange;
+use crate::options::{LateError, Options};
 use crate::worker::outbound::{End, Lost, Outbound, Phase};
+use crate::worker::{Exchange, page};
 
 /// Why a request could not be answered by the application.
 #[derive(Debug)]
@@ -35,25 +36,81 @@ pub(super) fn is_exit(py: Python<'_>, error: &PyErr) -> bool {
     error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py)
 }
 
-/// Logs an exception of the application: one line of ours, then Python's traceback, which goes to `errors` if there is a
-/// stream of its own for what requests have to say.
-pub(super) fn log_exception(
-    py: Python<'_>,
-    error: &PyErr,
-    errors: Option<&Bound<'_, PyAny>>,
-    environ: Option<&Bound<'_, PyDict>>,
-    what: &str,
-    serial: u64,
-) {
-    let request = environ.map_or_else(|| "a request".to_owned(), |environ| describe(environ));
-    let kind = error.get_type(py).name().map_or_else(|_| "an exception".to_owned(), |name| name.to_string());
-    log::error(format_args!(
-        "the application raised {kind} {what}: {request}, request {serial} of this process"
-    ));
-    let told = errors.map(|errors| errors.call_method1("write", (traceback(py, error)?,)));
-    // To standard error, also where memory or stack do not suffice for the other way.
-    if !matches!(told, Some(Ok(_))) {
-        error.display(py);
+/// A request as the application's failure concerns it.
+pub(super) struct Failing<'a, 'py> {
+    pub(super) py: Python<'py>,
+    pub(super) exchange: &'a Exchange,
+    pub(super) options: Options,
+    /// The stream for what requests have to say, if there is one of its own.
+    pub(super) errors: Option<&'a Bound<'py, PyAny>>,
+    pub(super) environ: Option<&'a Bound<'py, PyDict>>,
+}
+
+impl Failing<'_, '_> {
+    /// Logs an exception of the application: one line of ours, then Python's traceback.
+    pub(super) fn log(&self, error: &PyErr, what: &str) {
+        let py = self.py;
+        let request = self.environ.map_or_else(|| "a request".to_owned(), |environ| describe(environ));
+        let kind =
+            error.get_type(py).name().map_or_else(|_| "an exception".to_owned(), |name| name.to_string());
+        let serial = self.exchange.serial();
+        log::error(format_args!(
+            "the application raised {kind} {what}: {request}, request {serial} of this process"
+        ));
+        let told = self.errors.map(|errors| errors.call_method1("write", (traceback(py, error)?,)));
+        // To standard error, also where memory or stack do not suffice for the other way.
+        if !matches!(told, Some(Ok(_))) {
+            error.display(py);
+        }
+    }
+
+    /// Ends the response after `error`. Every path that can still answer must, because the server sends a request that was
+    /// not answered again.
+    pub(super) fn answer(&self, error: &PyErr) {
+        let gil = Gil(self.py);
+        let page = self.page(error);
+        let end = self.exchange.end();
+        let mut outbound = self.exchange.outbound(&gil);
+        let sent = match outbound.phase() {
+            Phase::Nothing | Phase::Started => page::send(&gil, &mut outbound, 500, &page, end),
+            Phase::HeadSent => self.end_early(&mut outbound, end),
+            Phase::Ended(_) | Phase::Lost => Ok(()),
+        };
+        if sent.is_err() {
+            log::debug(format_args!("the client or the server is gone; nobody will read the error response"));
+        }
+    }
+
+    fn end_early(&self, outbound: &mut Outbound, end: End) -> Result<(), Lost> {
+        let written = outbound.written();
+        if let Some(declared) = outbound.declared() {
+            log::error(format_args!(
+                "the response ends early, after {written} of the {declared} bytes it declared"
+            ));
+        } else if self.options.late_error == LateError::Abort && outbound.is_repeatable() {
+            log::error(format_args!(
+                "the response is broken off after {written} bytes of its body: the connection is closed without its end"
+            ));
+            outbound.abandon();
+            return Ok(());
+        } else {
+            log::error(format_args!(
+                "the response ends early, after {written} bytes of its body, and looks complete"
+            ));
+        }
+        outbound.write(&Gil(self.py), b"", end)
+    }
+
+    /// The page for a response that has not been begun.
+    fn page(&self, error: &PyErr) -> Vec<u8> {
+        let mut page = page::INTERNAL_ERROR.to_vec();
+        if self.options.debug
+            && let Ok(text) = traceback(self.py, error).and_then(|text| encode(&text))
+        {
+            page.push(b'\n');
+            page.extend(text);
+        }
+        page
     }
 }
 
@@ -64,6 +121,11 @@ fn traceback<'py>(py: Python<'py>, error: &PyErr) -> PyResult<Bound<'py, PyAny>>
     PyString::new(py, "").call_method1("join", (lines,))
 }
 
+/// Text as UTF-8, whatever is in it.
+fn encode(text: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    Ok(text.call_method1("encode", ("utf-8", "backslashreplace"))?.cast::<PyBytes>()?.as_bytes().to_vec())
+}
+
 /// Method and path for a log line.
 fn describe(environ: &Bound<'_, PyDict>) -> String {
     let text = |key: &str| {
@@ -71,36 +133,4 @@ fn describe(environ: &Bound<'_, PyDict>) -> String {
         value.and_then(|value| value.extract::<String>().ok()).unwrap_or_default()
     };
     format!("{} {}{}", text("REQUEST_METHOD"), text("SCRIPT_NAME"), text("PATH_INFO"))
-}
-
-/// Ends the response of a request whose application failed. Every path that can still answer must, because the server sends
-/// a request that was not answered again.
-pub(super) fn answer(gil: &Gil<'_>, exchange: &Exchange) {
-    let end = exchange.end();
-    let mut outbound = exchange.outbound(gil);
-    let sent = match outbound.phase() {
-        Phase::Nothing | Phase::Started => internal_error(gil, &mut outbound, end),
-        Phase::HeadSent => {
-            log::error(format_args!(
-                "the response ends early, after {} bytes of its body",
-                outbound.written()
-            ));
-            outbound.write(gil, b"", end)
-        }
-        Phase::Ended(_) | Phase::Lost => Ok(()),
-    };
-    if sent.is_err() {
-        log::debug(format_args!("the client or the server is gone; nobody will read the error response"));
-    }
-}
-
-const PAGE: &[u8] = b"500 Internal Server Error\n";
-
-fn internal_error(gil: &Gil<'_>, outbound: &mut Outbound, end: End) -> Result<(), Lost> {
-    let mut head = outbound.restart();
-    let pushed = head.push(b"Content-Type", b"text/plain; charset=utf-8");
-    debug_assert!(pushed.is_ok(), "a single short header fits");
-    outbound.start(500, head, None);
-    outbound.declare_length(PAGE.len() as u64);
-    outbound.write(gil, PAGE, end)
 }

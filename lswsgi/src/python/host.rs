@@ -1,8 +1,9 @@
 //! One request: from its packet to a call of the application to RESP_END (PEP 3333, "Specification Details").
 
+use std::cell::Cell;
 use std::sync::{Arc, MutexGuard};
 
-use lsapi::BeginRequest;
+use lsapi::{BeginRequest, BodyLength};
 use pyo3::exceptions::{PyAssertionError, PyBrokenPipeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -10,14 +11,15 @@ use pyo3::{ffi, intern};
 
 use super::environ::Environ;
 use super::errors;
-use super::failure::{self, Failure};
+use super::failure::{self, Failing, Failure};
+use super::file_wrapper::{FileWrapper, RealFile};
 use super::input::Input;
 use super::request::{Request, Ticket, Write, not_bytes};
 use crate::log;
-use crate::settings::ErrorLog;
+use crate::options::{ErrorLog, Options, UnknownLength};
 use crate::worker::outbound::{End, Outbound, Phase};
 use crate::worker::serve::Verdict;
-use crate::worker::{Detach, Exchange, Handler};
+use crate::worker::{Detach, Exchange, Handler, page};
 
 /// The interpreter lock as the worker sees it: something to let go of while it waits.
 #[derive(Clone, Copy)]
@@ -35,22 +37,25 @@ pub struct Host<'py> {
     application: Bound<'py, PyAny>,
     exchange: Arc<Exchange>,
     environ: Environ,
+    options: Options,
     /// The stream to the server's log, if that is where errors of requests go.
     errors: Option<Bound<'py, PyAny>>,
     request: Bound<'py, Request>,
     /// `request.start_response`, bound once: making a bound method per request costs more than calling it.
     start_response: Bound<'py, PyAny>,
     input: Bound<'py, Input>,
+    /// What a file is sent through, once one has been.
+    file_buffer: Cell<Vec<u8>>,
 }
 
 impl<'py> Host<'py> {
-    /// Prepares to run `application` on `exchange`, with `errors` as the place for what its requests log.
+    /// Prepares to run `application` on `exchange`, with the operator's `options`.
     ///
     /// # Errors
     /// What Python reports, which nothing but a lack of memory causes.
-    pub fn new(application: Bound<'py, PyAny>, exchange: &Arc<Exchange>, errors: ErrorLog) -> PyResult<Self> {
+    pub fn new(application: Bound<'py, PyAny>, exchange: &Arc<Exchange>, options: Options) -> PyResult<Self> {
         let py = application.py();
-        let errors = match errors {
+        let errors = match options.errors {
             ErrorLog::Stderr => None,
             ErrorLog::Lsapi => Some(errors::stream(py, exchange)?),
         };
@@ -59,11 +64,13 @@ impl<'py> Host<'py> {
             gil: Gil(py),
             application,
             exchange: Arc::clone(exchange),
-            environ: Environ::new(py, errors.as_ref())?,
+            environ: Environ::new(py, errors.as_ref(), options.underscore_headers)?,
+            options,
             errors,
             request,
             start_response,
             input: new_input(py, exchange)?,
+            file_buffer: Cell::default(),
         })
     }
 
@@ -107,6 +114,11 @@ impl<'py> Host<'py> {
         if let Some(body) = only_chunk(result) {
             return self.finish(body.as_bytes());
         }
+        if let Ok(wrapper) = result.cast_exact::<FileWrapper>()
+            && let Some(file) = RealFile::of(wrapper)?
+        {
+            return self.send_file(file);
+        }
         // Both can be iterated, and neither gives bytes: say what is wrong, not what follows from it.
         if result.is_instance_of::<PyBytes>() || result.is_instance_of::<PyString>() {
             let kind = result.get_type().name()?;
@@ -129,6 +141,38 @@ impl<'py> Host<'py> {
             }
         }
         self.finish(b"")
+    }
+
+    /// Sends a file up to its end, or to the length the application declared. One that has become shorter meanwhile is a
+    /// body that ends early.
+    fn send_file(&self, mut file: RealFile<'py>) -> Result<(), Failure> {
+        let mut left = {
+            let mut outbound = self.outbound()?;
+            outbound.declare_length(file.len);
+            let declared = outbound.declared().unwrap_or(file.len);
+            if outbound.is_bodyless() { 0 } else { declared.saturating_sub(outbound.written()).min(file.len) }
+        };
+        let mut buffer = self.file_buffer.take();
+        let sent = loop {
+            match file.read(&mut buffer, left) {
+                Err(error) => break Err(error.into()),
+                Ok(piece) => {
+                    left -= piece.len() as u64;
+                    if left == 0 || piece.is_empty() {
+                        break self.finish(piece);
+                    }
+                    if let Err(failure) = self.write(piece) {
+                        break Err(failure);
+                    }
+                }
+            }
+        };
+        self.file_buffer.set(buffer);
+        sent
+    }
+
+    fn write(&self, piece: &[u8]) -> Result<(), Failure> {
+        Ok(self.outbound()?.write(&self.gil, piece, End::No)?)
     }
 
     /// Sends the last piece of the body and the end. If it is the only piece, the length is known, and everything leaves in
@@ -162,48 +206,67 @@ impl<'py> Host<'py> {
     /// Logs what went wrong and answers, if there is still something to answer.
     fn fail(&self, failure: Failure, environ: Option<&Bound<'py, PyDict>>) -> Verdict {
         let Failure::Raised(error) = failure else { return Verdict::Continue };
-        let (py, serial) = (self.gil.0, self.exchange.serial());
-        if error.is_instance_of::<PyBrokenPipeError>(py)
+        if error.is_instance_of::<PyBrokenPipeError>(self.gil.0)
             && self.exchange.outbound(&self.gil).phase() == Phase::Lost
         {
             // What write() told the application has come back; it has been logged as what it is.
             return Verdict::Continue;
         }
-        let verdict = if failure::is_exit(py, &error) {
-            self.exchange.end_after_this();
-            Verdict::Recycle
-        } else {
-            Verdict::Continue
-        };
-        let errors = self.errors.as_ref();
-        failure::log_exception(py, &error, errors, environ, "while it handled the request", serial);
-        failure::answer(&self.gil, &self.exchange);
+        let verdict = self.verdict(&error);
+        let failing = self.failing(environ);
+        failing.log(&error, "while it handled the request");
+        failing.answer(&error);
         verdict
     }
 
-    /// Calls the result's `close()`, if it has one.
-    fn close(&self, result: &Bound<'py, PyAny>, environ: &Bound<'py, PyDict>) {
-        if result.cast_exact::<PyList>().is_ok() || result.cast_exact::<PyTuple>().is_ok() {
-            return;
+    /// What an exception of the application means for the process, and so for the connection.
+    fn verdict(&self, error: &PyErr) -> Verdict {
+        if failure::is_exit(self.gil.0, error) {
+            self.exchange.end_after_this();
+            return Verdict::Recycle;
         }
-        let py = self.gil.0;
-        let closed = match result.getattr_opt(intern!(py, "close")) {
+        Verdict::Continue
+    }
+
+    fn failing<'a>(&'a self, environ: Option<&'a Bound<'py, PyDict>>) -> Failing<'a, 'py> {
+        Failing {
+            py: self.gil.0,
+            exchange: &self.exchange,
+            options: self.options,
+            errors: self.errors.as_ref(),
+            environ,
+        }
+    }
+
+    /// Refuses a request of which nobody can say how much body it has.
+    fn require_length(&self) {
+        log::info(format_args!(
+            "answering 411: a request body without a length, and --unknown-length is 411"
+        ));
+        let end = self.exchange.end();
+        let mut outbound = self.exchange.outbound(&self.gil);
+        if page::send(&self.gil, &mut outbound, 411, b"411 Length Required\n", end).is_err() {
+            log::debug(format_args!("the client or the server is gone; nobody will read that"));
+        }
+    }
+
+    /// Calls the result's `close()`, if it has one.
+    fn close(&self, result: &Bound<'py, PyAny>, environ: &Bound<'py, PyDict>) -> Verdict {
+        if result.cast_exact::<PyList>().is_ok() || result.cast_exact::<PyTuple>().is_ok() {
+            return Verdict::Continue;
+        }
+        let closed = match result.getattr_opt(intern!(self.gil.0, "close")) {
             Ok(Some(close)) => close.call0().map(|_| ()),
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };
-        if let Err(error) = closed {
-            let serial = self.exchange.serial();
-            let errors = self.errors.as_ref();
-            failure::log_exception(
-                py,
-                &error,
-                errors,
-                Some(environ),
-                "in close(), after its response",
-                serial,
-            );
-        }
+        closed.map_or_else(
+            |error| {
+                self.failing(Some(environ)).log(&error, "in close(), after its response");
+                self.verdict(&error)
+            },
+            |()| Verdict::Continue,
+        )
     }
 }
 
@@ -213,24 +276,39 @@ impl Detach for Host<'_> {
     }
 }
 
+/// Why the application is not called for a request.
+pub enum NotCalled {
+    /// There is no memory for its environ, or nothing else that worked.
+    Failed(PyErr),
+    /// The length of its body is not known, and has to be.
+    LengthRequired,
+}
+
 impl<'py> Handler for Host<'py> {
-    type Call = PyResult<Bound<'py, PyDict>>;
+    type Call = Result<Bound<'py, PyDict>, NotCalled>;
 
     fn prepare(&mut self, request: &BeginRequest<'_>) -> Self::Call {
-        self.build_environ(request)
+        if request.body_length() == BodyLength::Streaming
+            && self.options.unknown_length == UnknownLength::Refuse
+        {
+            return Err(NotCalled::LengthRequired);
+        }
+        self.build_environ(request).map_err(NotCalled::Failed)
     }
 
     fn run(&mut self, call: Self::Call) -> Verdict {
         let environ = match call {
             Ok(environ) => environ,
-            Err(error) => return self.fail(error.into(), None),
+            Err(NotCalled::Failed(error)) => return self.fail(error.into(), None),
+            Err(NotCalled::LengthRequired) => {
+                self.require_length();
+                return Verdict::Continue;
+            }
         };
         let (result, sent) = self.call(&environ);
         let verdict = sent.map_or_else(|failure| self.fail(failure, Some(&environ)), |()| Verdict::Continue);
-        if let Some(result) = result {
-            self.close(&result, &environ);
-        }
-        verdict
+        let closed = result.map_or(Verdict::Continue, |result| self.close(&result, &environ));
+        if closed == Verdict::Recycle { closed } else { verdict }
     }
 }
 

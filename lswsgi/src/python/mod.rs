@@ -5,6 +5,7 @@
 //! * `environ`, `names` and `text` build the WSGI environment without building any string twice;
 //! * `request` and `head` are `start_response` and `write`, and what they let through;
 //! * `input` is `wsgi.input`, and `errors` is `wsgi.errors` where it goes to the server;
+//! * `file_wrapper` is `wsgi.file_wrapper`;
 //! * `failure` says what is logged and answered when the application fails.
 
 #![expect(unsafe_code, reason = "CPython's C interface; one of the two places that may hold it")]
@@ -13,6 +14,7 @@ pub mod embed;
 mod environ;
 mod errors;
 mod failure;
+mod file_wrapper;
 mod head;
 pub mod host;
 mod input;

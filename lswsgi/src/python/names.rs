@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::text::latin1;
+use crate::options::UnderscoreHeaders;
 
 /// Most names kept of each kind. Further ones are built anew each time.
 const MAX_NAMES: usize = 512;
@@ -50,12 +51,14 @@ pub(super) struct Names {
     known: Vec<Py<PyString>>,
     variables: Table,
     headers: Table,
+    underscore_headers: UnderscoreHeaders,
 }
 
 impl Names {
-    pub(super) fn new(py: Python<'_>) -> Self {
+    pub(super) fn new(py: Python<'_>, underscore_headers: UnderscoreHeaders) -> Self {
         let known = KnownHeader::ALL.iter().map(|header| PyString::intern(py, header.cgi_name()).unbind());
-        Self { known: known.collect(), variables: Table::default(), headers: Table::default() }
+        let (variables, headers) = (Table::default(), Table::default());
+        Self { known: known.collect(), variables, headers, underscore_headers }
     }
 
     /// The key of a known header.
@@ -70,7 +73,8 @@ impl Names {
 
     /// The name of the `position`-th unknown header of a request.
     pub(super) fn header(&mut self, py: Python<'_>, position: usize, wire: &[u8]) -> PyResult<&Name> {
-        self.headers.get(py, position, wire, header)
+        let underscores = self.underscore_headers;
+        self.headers.get(py, position, wire, |wire| header(wire, underscores))
     }
 }
 
@@ -90,7 +94,7 @@ impl Table {
         py: Python<'_>,
         position: usize,
         wire: &[u8],
-        make: fn(&[u8]) -> (Vec<u8>, Role),
+        make: impl Fn(&[u8]) -> (Vec<u8>, Role),
     ) -> PyResult<&Name> {
         // Looked up twice, by index, because a borrow that is returned on one path only is held on all of them.
         if let Some(&index) = self.by_position.get(position)
@@ -132,25 +136,29 @@ fn variable(wire: &[u8]) -> (Vec<u8>, Role) {
         // Keys with a dot are the runtime's; a request must not be able to set them.
         b"" => Role::Refused,
         _ if wire.starts_with(b"wsgi.") => Role::Refused,
+        // The server's instructions to the runtime, which may name secrets.
+        _ if wire.starts_with(b"LSAPI_") => Role::Refused,
         _ => Role::Plain,
     };
     (wire.to_vec(), role)
 }
 
-fn header(wire: &[u8]) -> (Vec<u8>, Role) {
+fn header(wire: &[u8], underscores: UnderscoreHeaders) -> (Vec<u8>, Role) {
     let upper = wire.to_ascii_uppercase();
-    let role = match &upper[..] {
-        b"COOKIE" => Role::Cookie,
-        // HTTP_PROXY is what HTTP clients inside the application take for their proxy.
-        b"PROXY" => Role::Refused,
-        // The first one has a slot of its own; a second one could only contradict it.
-        b"CONTENT-LENGTH" | b"CONTENT-TYPE" => Role::Refused,
+    let has_underscore = wire.contains(&b'_');
+    let key = b"HTTP_".iter().chain(&upper).map(|&byte| if byte == b'-' { b'_' } else { byte });
+    let key: Vec<u8> = key.collect();
+    let role = match &key[..] {
         // X_Under would become the same key as X-Under: a way past whatever a proxy in front checks.
-        _ if wire.contains(&b'_') => Role::Refused,
+        _ if has_underscore && underscores == UnderscoreHeaders::Drop => Role::Refused,
+        b"HTTP_COOKIE" => Role::Cookie,
+        // What HTTP clients inside the application take for their proxy.
+        b"HTTP_PROXY" => Role::Refused,
+        // The first one has a slot of its own; a second one could only contradict it.
+        b"HTTP_CONTENT_LENGTH" | b"HTTP_CONTENT_TYPE" => Role::Refused,
         _ => Role::Plain,
     };
-    let key = b"HTTP_".iter().chain(&upper).map(|&byte| if byte == b'-' { b'_' } else { byte });
-    (key.collect(), role)
+    (key, role)
 }
 
 #[cfg(test)]
@@ -159,6 +167,7 @@ mod tests {
 
     #[test]
     fn header_names_become_cgi_names() {
+        let header = |wire| header(wire, UnderscoreHeaders::Drop);
         assert_eq!(header(b"X-Foo-bar"), (b"HTTP_X_FOO_BAR".to_vec(), Role::Plain));
         assert_eq!(header(b"cookie").1, Role::Cookie);
     }
@@ -166,9 +175,13 @@ mod tests {
     #[test]
     fn names_that_could_deceive_are_refused() {
         for name in ["Proxy", "X_Under", "content-length", "Content-Type"] {
-            assert_eq!(header(name.as_bytes()).1, Role::Refused, "{name}");
+            assert_eq!(header(name.as_bytes(), UnderscoreHeaders::Drop).1, Role::Refused, "{name}");
         }
-        for name in ["", "wsgi.input", "wsgi.url_scheme", "CONTENT_LENGTH"] {
+        assert_eq!(header(b"X_Under", UnderscoreHeaders::Keep).1, Role::Plain);
+        for name in ["Proxy", "Content_Length", "content_type"] {
+            assert_eq!(header(name.as_bytes(), UnderscoreHeaders::Keep).1, Role::Refused, "{name}");
+        }
+        for name in ["", "wsgi.input", "wsgi.url_scheme", "CONTENT_LENGTH", "LSAPI_SECRET"] {
             assert_eq!(variable(name.as_bytes()).1, Role::Refused, "{name}");
         }
     }

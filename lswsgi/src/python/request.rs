@@ -13,6 +13,7 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use super::head;
 use super::host::Gil;
+use crate::log;
 use crate::worker::Exchange;
 use crate::worker::outbound::{End, Outbound, Phase};
 
@@ -80,6 +81,11 @@ impl Request {
         drop(outbound);
         let code = head::status_code(status)?;
         let declared = head::put_headers(headers, &mut head)?;
+        if !head::is_known_status(code) {
+            log::warning(format_args!(
+                "the application's status {code} is none LiteSpeed knows: it tells its clients 200 OK"
+            ));
+        }
         let mut outbound = self.ticket.outbound(py, "start_response()")?;
         match outbound.phase() {
             Phase::Nothing => outbound.start(code, head, declared),

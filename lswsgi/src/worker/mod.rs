@@ -4,6 +4,7 @@
 //! * `answer`: who owns the response of the request under way;
 //! * [`inbound`]: the read buffer, request packets and request bodies;
 //! * [`outbound`]: the response as it is written;
+//! * [`page`]: a response of the runtime's own;
 //! * `send`: how its bytes leave;
 //! * `error_text`: what the application says on its error stream, until it leaves;
 //! * [`exchange`]: both sides of one connection, shared with the objects the application holds;
@@ -17,6 +18,7 @@ pub mod exchange;
 pub(crate) mod gate;
 pub mod inbound;
 pub mod outbound;
+pub mod page;
 mod send;
 pub mod serve;
 mod socket;

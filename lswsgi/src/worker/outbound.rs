@@ -64,6 +64,17 @@ pub enum Phase {
     Lost,
 }
 
+/// What of the request's method decides about the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    /// May be run again.
+    Get,
+    /// As GET, and its response has no body.
+    Head,
+    /// Any other.
+    Other,
+}
+
 /// The connection broke while the response was written: the client or the server is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost;
@@ -79,8 +90,7 @@ pub struct Outbound {
     declared: Option<u64>,
     /// Body bytes written, or cut because the response has no body.
     written: u64,
-    /// The request's method is HEAD.
-    is_head: bool,
+    method: Method,
     /// The application produced more than it declared, and that has been said.
     surplus_reported: bool,
     /// Text for the error log that has not been sent.
@@ -98,7 +108,7 @@ impl Outbound {
             head: ResponseHead::default(),
             declared: None,
             written: 0,
-            is_head: false,
+            method: Method::Other,
             surplus_reported: false,
             errors,
             out: Vec::with_capacity(INLINE_BODY + 1024),
@@ -112,9 +122,13 @@ impl Outbound {
     }
 
     /// Starts with a new request.
-    pub(crate) fn begin(&mut self, is_head: bool) {
+    pub(crate) fn begin(&mut self, method: Option<&[u8]>) {
         self.phase = Phase::Nothing;
-        self.is_head = is_head;
+        self.method = match method {
+            Some(b"GET") => Method::Get,
+            Some(b"HEAD") => Method::Head,
+            _ => Method::Other,
+        };
         self.reset_head();
     }
 
@@ -163,7 +177,7 @@ impl Outbound {
     /// Whether this response has no body whatever the application yields: HEAD, 204 and 304.
     #[must_use]
     pub const fn is_bodyless(&self) -> bool {
-        self.is_head || matches!(self.status, 204 | 304)
+        matches!(self.method, Method::Head) || matches!(self.status, 204 | 304)
     }
 
     /// Whether nothing the application still yields can be sent: it has yielded something for a response without a body,
@@ -197,7 +211,7 @@ impl Outbound {
             return;
         }
         // A HEAD request is often answered with nothing at all; that says nothing about the length of the real thing.
-        if self.is_head && len == 0 {
+        if self.method == Method::Head && len == 0 {
             return;
         }
         let mut digits = [0; 20];
@@ -266,10 +280,21 @@ impl Outbound {
         }
     }
 
-    fn lose(&mut self, errno: Errno) {
-        log::debug(format_args!("the response could not be written, the peer is gone: {errno}"));
+    /// Whether running the request again does no harm: GET and HEAD.
+    #[must_use]
+    pub const fn is_repeatable(&self) -> bool {
+        matches!(self.method, Method::Get | Method::Head)
+    }
+
+    /// Gives the response up without its end. The connection cannot be used any more.
+    pub fn abandon(&mut self) {
         self.phase = Phase::Lost;
         answer::end();
+    }
+
+    fn lose(&mut self, errno: Errno) {
+        log::debug(format_args!("the response could not be written, the peer is gone: {errno}"));
+        self.abandon();
     }
 
     /// The part of `body` that belongs to the response.

@@ -83,7 +83,7 @@ pub fn serve<H: Handler>(
     endpoint: Endpoint,
     settings: &Settings,
 ) -> Result<Leave, Error> {
-    let mut worker = Worker { handler, exchange, settings, served: 0 };
+    let mut worker = Worker { handler, exchange, settings, served: 0, recycled: false };
     match endpoint {
         Endpoint::Connected(fd) => Ok(worker.serve_connection(fd)?.unwrap_or(Leave::ConnectionEnded)),
         Endpoint::Listening(listener) => worker.serve_listener(&listener),
@@ -96,6 +96,8 @@ struct Worker<'a, H> {
     settings: &'a Settings,
     /// Requests served by this process.
     served: u64,
+    /// The application has asked to exit when its connection had been promised another request.
+    recycled: bool,
 }
 
 /// What a wait for the next request brought.
@@ -119,7 +121,7 @@ impl<H: Handler> Worker<'_, H> {
                     }
                     idle_since = Instant::now();
                 }
-                None if gate::check_parent() => return Ok(stop_reason()),
+                None if gate::check_parent() => return Ok(self.stop_reason()),
                 None => {
                     if let Some(limit) = self.settings.max_idle.filter(|limit| idle_since.elapsed() >= *limit)
                     {
@@ -165,7 +167,7 @@ impl<H: Handler> Worker<'_, H> {
         let is_last = self.served >= self.settings.max_requests;
         self.exchange.set_last(is_last, announced);
         self.exchange.set_serial(self.served);
-        self.exchange.outbound(self.handler).begin(request.request_method() == Some(b"HEAD"));
+        self.exchange.outbound(self.handler).begin(request.request_method());
         let call = self.handler.prepare(&request);
         let (packet_len, body_length) = (request.packet_len(), request.body_length());
         inbound.begin_body(packet_len, body_length);
@@ -176,18 +178,23 @@ impl<H: Handler> Worker<'_, H> {
         self.exchange.set_serial(0);
         let keep = self.end_request();
         if verdict == Verdict::Recycle {
-            return Step::Leave(Leave::ApplicationExit);
+            if !keep {
+                return Step::Leave(Leave::ApplicationExit);
+            }
+            // The server may be sending the next request already. So this is a stop like any other.
+            self.recycled = true;
+            gate::request_stop();
         }
         if is_last {
             return Step::Leave(Leave::MaxRequests(self.served));
         }
         if gate::is_stopping() && !keep {
-            return Step::Leave(stop_reason());
+            return Step::Leave(self.stop_reason());
         }
         if announced {
             // Only a stop or the idle limit announces the end of a connection beforehand.
             let idle = self.settings.max_idle.unwrap_or_default();
-            return Step::Leave(if gate::is_stopping() { stop_reason() } else { Leave::Idle(idle) });
+            return Step::Leave(if gate::is_stopping() { self.stop_reason() } else { Leave::Idle(idle) });
         }
         if keep { Step::Next } else { Step::ConnectionEnded }
     }
@@ -220,14 +227,20 @@ impl<H: Handler> Worker<'_, H> {
     fn wait_reason(&self, idle: bool) -> Leave {
         match self.settings.max_idle {
             Some(limit) if idle => Leave::Idle(limit),
-            _ => stop_reason(),
+            _ => self.stop_reason(),
         }
     }
-}
 
-/// Why a worker that has been asked to leave was asked.
-fn stop_reason() -> Leave {
-    if parent::is_gone() { Leave::ParentDied } else { Leave::Stopped }
+    /// Why a worker that has been asked to leave was asked.
+    fn stop_reason(&self) -> Leave {
+        if self.recycled {
+            Leave::ApplicationExit
+        } else if parent::is_gone() {
+            Leave::ParentDied
+        } else {
+            Leave::Stopped
+        }
+    }
 }
 
 /// What comes after a request.

@@ -3,6 +3,8 @@
 mod application;
 mod command_line;
 mod errors;
+mod failing;
+mod file_wrapper;
 mod leaving;
 mod packets;
 mod request;

@@ -30,7 +30,7 @@ fn environ_has_what_pep_3333_requires_and_is_fresh_each_time() {
          'wsgi.url_scheme')], 'CONTENT_LENGTH' in environ)",
     );
     let (_worker, mut connection) = Start::application(&source).connected();
-    let expected = "(True, 1, False, ['wsgi.errors', 'wsgi.input', 'wsgi.input_terminated', 'wsgi.multiprocess', \
+    let expected = "(True, 1, False, ['wsgi.errors', 'wsgi.file_wrapper', 'wsgi.input', 'wsgi.input_terminated', 'wsgi.multiprocess', \
                     'wsgi.multithread', 'wsgi.run_once', 'wsgi.url_scheme', 'wsgi.version'], \
                     ['GET', '', '/a', 'q=1', 'localhost', '80', 'HTTP/1.1', 'CGI/1.1', 'http'], False)";
     for _ in 0..2 {
@@ -57,6 +57,35 @@ fn repeated_headers_are_joined_and_deceptive_ones_dropped() {
         // A header is bytes; WSGI makes each byte one character.
         assert_eq!(connection.response().text(), "['1, 2', 'a=1; b=2', 'right', None, 'hÃ©']");
     }
+}
+
+#[test]
+fn headers_with_underscores_are_kept_where_the_operator_says_so() {
+    let source =
+        evaluate("[environ.get(name) for name in ('HTTP_X_A', 'HTTP_PROXY', 'HTTP_CONTENT_LENGTH')]");
+    let request =
+        RequestBuilder::get("/").header("X_A", "1").header("Proxy", "evil").header("Content_Length", "9");
+    let mut kept = Start::application(&source).arg("--underscore-headers=keep").connected();
+    kept.1.send(&request.clone().header("X-A", "2").encode());
+    assert_eq!(kept.1.response().text(), "['1, 2', None, None]");
+    let mut dropped = Start::application(&source).connected();
+    dropped.1.send(&request.encode());
+    assert_eq!(dropped.1.response().text(), "[None, None, None]");
+}
+
+#[test]
+fn a_body_of_unknown_length_is_refused_where_the_operator_says_so() {
+    let source = evaluate("input.read()");
+    let (mut worker, mut connection) = Start::application(&source).arg("--unknown-length=411").connected();
+    let mut request = RequestBuilder::new("POST", "/").header("Content-Length", "5").build();
+    request.req_body_len = -1;
+    connection.send(&request.encode());
+    let response = connection.response();
+    assert_eq!((response.status, response.text()), (411, "411 Length Required\n"));
+    // Nobody can tell where the body ends, so no request can follow it.
+    assert_eq!(response.names(), ["REQ_RECEIVED", "RESP_HEADER", "RESP_STREAM", "CONN_CLOSE", "RESP_END"]);
+    drop(connection);
+    assert_eq!(worker.wait().code(), Some(0));
 }
 
 #[test]
