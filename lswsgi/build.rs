@@ -25,6 +25,7 @@ fn main() {
 
     // The same interpreter is named to the embedded one, so that `sys.executable` and `sys.prefix` never depend on PATH.
     println!("cargo::rustc-env=LSWSGI_PYTHON={python}");
+    println!("cargo::rustc-env=LSWSGI_PYTHON_VERSION={version}");
 }
 
 /// Whether `dir` holds a shared library of this Python: the linker's name for it, or one with a version behind it.

@@ -1,6 +1,7 @@
 //! What was typed. [`Settings`](crate::settings::Settings) says what it means together with the environment.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::options::{ErrorLog, LateError, UnderscoreHeaders, UnknownLength};
     after_help = AFTER_HELP
 )]
 pub struct Arguments {
-    /// The application: a file, and after a colon the callable in it
+    /// The application: a file, and after a colon the callable in it [default: the script each request names]
     #[arg(short = 'm', long = "module", value_name = "FILE[:CALLABLE]")]
     pub application: Option<OsString>,
 
@@ -32,6 +33,14 @@ pub struct Arguments {
         help = "Listen on this address instead of the socket on descriptor 0: /path, HOST:PORT, *:PORT or [V6]:PORT"
     )]
     pub address: Option<String>,
+
+    /// A virtual environment to run in [default: LS_PYTHONBIN, VIRTUAL_ENV, PYTHONHOME, .venv or venv beside the application]
+    #[arg(long, value_name = "DIR")]
+    pub venv: Option<PathBuf>,
+
+    /// Seconds before an application that could not be imported is tried again although it has not changed
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub import_retry: Duration,
 
     /// Seconds a request packet may go without a further byte, once it has begun
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
@@ -95,6 +104,8 @@ Environment (read at start, then removed; the application never sees it):
   LSAPI_PPID_NO_CHECK    if set, do not exit when the starting process dies
   LSAPI_ALLOW_CORE_DUMP  if set, allow core files
   LSAPI_STDERR_LOG       a file for all that goes to standard error, and for what --errors names; not for root
+  WSGI_ROOT              the folder a relative -m FILE is in
+  LS_PYTHONBIN           the Python to run as, in a virtual environment or not
   LSWSGI_ERRORS, LSWSGI_UNDERSCORE_HEADERS, LSWSGI_UNKNOWN_LENGTH, LSWSGI_LATE_ERROR
                          what the option of the same name is if it is not given
   LSWSGI_DEBUG           if set, as --debug

@@ -19,10 +19,6 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// No application was named.
-    #[error("no application: name its file with -m FILE[:CALLABLE]")]
-    NoApplication,
-
     /// The address cannot be bound.
     #[error("cannot listen on {address}: {reason}")]
     Bind {
@@ -59,6 +55,15 @@ pub enum Error {
         summary: String,
     },
 
+    /// The virtual environment cannot be used.
+    #[error("the virtual environment {} {reason}", path.display())]
+    Venv {
+        /// Its folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// The interpreter did not start.
     #[error("cannot initialise Python: {0}")]
     Python(String),
@@ -83,12 +88,12 @@ impl Error {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::NoSocket { .. } | Self::NoApplication => exit_code::USAGE,
+            Self::NoSocket { .. } => exit_code::USAGE,
             Self::Bind { .. } => exit_code::BIND,
             Self::NoFile { .. } => exit_code::NO_FILE,
             Self::NoCallable { .. } => exit_code::NO_CALLABLE,
             Self::Import { .. } => exit_code::IMPORT,
-            Self::Python(_) => exit_code::PYTHON,
+            Self::Python(_) | Self::Venv { .. } => exit_code::PYTHON,
             Self::System { .. } => exit_code::SYSTEM,
         }
     }

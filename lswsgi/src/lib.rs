@@ -5,7 +5,10 @@
 //!
 //! * [`cli`], [`settings`] and [`options`]: what was typed and configured, and what it means;
 //! * `stderr_log`: a file instead of standard error;
+//! * [`run`] and `start`: the life of a process, and what is found before Python starts;
 //! * [`endpoint`]: the socket on fd 0, or one bound by `--address`;
+//! * [`venv`]: which Python installation is used;
+//! * `unavailable` and `watch`: answering for an application that cannot be used, until that may have changed;
 //! * [`worker`]: one connection at a time, blocking I/O; waiting, reading requests, writing responses, leaving;
 //! * [`python`]: the embedded interpreter and everything an application can touch;
 //! * `sys`: signal handlers and the few system calls that have no safe wrapper.
@@ -25,10 +28,14 @@ pub mod parent;
 pub mod python;
 pub mod run;
 pub mod settings;
+mod start;
 mod stderr_log;
 #[expect(
     unsafe_code,
     reason = "signal handlers and process attributes; one of the two places that may hold it"
 )]
 mod sys;
+mod unavailable;
+pub mod venv;
+mod watch;
 pub mod worker;

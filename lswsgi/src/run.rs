@@ -8,20 +8,25 @@ use crate::cli::Arguments;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::options::ErrorLog;
-use crate::python::host::Host;
+use crate::python::host::{Gil, Host};
 use crate::python::{embed, load};
 use crate::settings::{self, Settings};
+use crate::start::Start;
+use crate::unavailable::{NoPython, Unavailable};
+use crate::watch::{Stamp, Watch};
 use crate::worker::inbound::Limits;
-use crate::worker::{self, Exchange, answer, gate};
+use crate::worker::serve::Leave;
+use crate::worker::{self, Detach, Exchange, answer, gate};
 use crate::{log, parent, stderr_log, sys};
 
 /// Runs a worker from start to end.
 ///
 /// # Errors
-/// Whatever kept it from starting; see [`Error::exit_code`].
+/// Whatever kept it from serving its application; see [`Error::exit_code`]. A worker that a server has started answers
+/// requests until then: a server takes a process that ends at once for one that is slow to start, and its clients wait.
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     log::set_level(arguments.log_level);
-    let mut settings = Settings::new(arguments, &|name| std::env::var_os(name))?;
+    let mut settings = Settings::new(arguments, &|name| std::env::var_os(name));
     // The first thing, so that a parent that dies while Python starts is noticed.
     if settings.parent_check {
         parent::watch();
@@ -32,25 +37,85 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     };
     divert_stderr(&mut settings);
     prepare_process(&settings)?;
-    let location = load::enter(&settings.application)?;
+    let by_server = arguments.address.is_none();
+    let mut worker = Worker { settings, endpoint: Some(endpoint), by_server };
+    let result = worker.serve_application();
+    match (result, worker.endpoint.take()) {
+        (Ok(leave), _) => {
+            log::info(format_args!("leaving: {leave}"));
+            Ok(())
+        }
+        // Python has not come into it.
+        (Err(error), Some(endpoint)) if by_server => {
+            let file =
+                worker.settings.application.as_ref().and_then(|application| Stamp::of(&application.path));
+            let leave = worker.serve_errors(NoPython, endpoint, &error, file)?;
+            log::info(format_args!("leaving: {leave}"));
+            Err(error)
+        }
+        (Err(error), _) => Err(error),
+    }
+}
 
-    let leave = embed::with_python(settings.exit_timeout, |py| {
-        let application = load::load(py, &location, &settings.application.callable)?;
-        // Before anybody is told: whoever reads the line may stop the process, and its socket must go with it.
+/// What it takes to serve.
+struct Worker {
+    settings: Settings,
+    /// Until it is served.
+    endpoint: Option<Endpoint>,
+    /// A server has started this process; otherwise somebody did by hand, who would rather see an error than serve it.
+    by_server: bool,
+}
+
+impl Worker {
+    fn serve_application(&mut self) -> Result<Leave, Error> {
+        let start = Start::prepare(&self.settings)?;
+        embed::with_python(start.interpreter.as_ref(), self.settings.exit_timeout, |py| {
+            let file = start.location.as_ref().and_then(|location| Stamp::of(&location.path));
+            let source = match load::source(py, start.location.as_ref(), &self.settings) {
+                Ok(source) => source,
+                Err(error) if self.by_server => {
+                    let Some(endpoint) = self.endpoint.take() else { return Err(error) };
+                    let leave = self.serve_errors(Gil(py), endpoint, &error, file)?;
+                    log::info(format_args!("leaving: {leave}"));
+                    return Err(error);
+                }
+                Err(error) => return Err(error),
+            };
+            let Some(endpoint) = self.endpoint.take() else { return Ok(Leave::ConnectionEnded) };
+            // Before anybody is told: whoever reads the line may stop the process, and its socket must go with it.
+            gate::start_serving();
+            let what = start.location.as_ref().map_or_else(
+                || "the script each request names".to_owned(),
+                |location| location.path.display().to_string(),
+            );
+            log::info(format_args!(
+                "serving {what} on {endpoint}: lswsgi {}, Python {}{}",
+                env!("CARGO_PKG_VERSION"),
+                embed::version(),
+                start.interpreter.as_ref().map(ToString::to_string).unwrap_or_default(),
+            ));
+            let exchange = Exchange::new(Limits::from(&self.settings));
+            let mut host = Host::new(py, source, &exchange, self.settings.options)
+                .map_err(|error| Error::Python(error.to_string()))?;
+            worker::serve(&mut host, &exchange, endpoint, &self.settings)
+        })
+    }
+
+    /// Answers for an application that cannot be served for `reason`, whose file was in the state `file` when that came up.
+    fn serve_errors<D: Detach>(
+        &self,
+        gil: D,
+        endpoint: Endpoint,
+        reason: &Error,
+        file: Option<Stamp>,
+    ) -> Result<Leave, Error> {
         gate::start_serving();
-        log::info(format_args!(
-            "serving {} on {endpoint}: lswsgi {}, Python {}",
-            location.path.display(),
-            env!("CARGO_PKG_VERSION"),
-            embed::version(),
-        ));
-        let exchange = Exchange::new(Limits::from(&settings));
-        let mut host = Host::new(application, &exchange, settings.options)
-            .map_err(|error| Error::Python(error.to_string()))?;
-        worker::serve(&mut host, &exchange, endpoint, &settings)
-    })?;
-    log::info(format_args!("leaving: {leave}"));
-    Ok(())
+        let exchange = Exchange::new(Limits::from(&self.settings));
+        let path = self.settings.application.as_ref().map(|application| application.path.clone());
+        let watch = Watch::new(&path.unwrap_or_default(), file, self.settings.import_retry);
+        let mut unavailable = Unavailable::new(gil, &exchange, reason, watch);
+        worker::serve(&mut unavailable, &exchange, endpoint, &self.settings)
+    }
 }
 
 /// Goes on in a log file if there is to be one. Then that is where everything goes.

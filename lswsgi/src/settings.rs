@@ -8,15 +8,18 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::cli::Arguments;
-use crate::error::Error;
 use crate::log;
 use crate::options::Options;
 
 /// Everything a worker has to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The application's file and callable.
-    pub application: Application,
+    /// The application's file and callable. `None`: each request names its own.
+    pub application: Option<Application>,
+    /// The virtual environment that was named: `--venv`.
+    pub venv: Option<PathBuf>,
+    /// How long an application that could not be imported is not tried again, unless it changes.
+    pub import_retry: Duration,
     /// Requests after which the process leaves. LSAPI_MAX_REQS, documented default 10 000.
     pub max_requests: u64,
     /// How long the process waits without a request; `None` is for ever. LSAPI_MAX_IDLE, documented default 300 s.
@@ -43,14 +46,14 @@ pub struct Settings {
 /// The application's file and the name of the callable in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Application {
-    /// The file: absolute, or relative to the current directory. A relative one that was named is under WSGI_ROOT.
+    /// The file, absolute. A relative one that was named is under WSGI_ROOT.
     pub path: PathBuf,
     /// The attribute to call.
     pub callable: String,
 }
 
 /// The name looked for when the command line names none; the server's own command line never does.
-const DEFAULT_CALLABLE: &str = "application";
+pub(crate) const DEFAULT_CALLABLE: &str = "application";
 
 const DEFAULT_MAX_REQUESTS: i64 = 10_000;
 const DEFAULT_MAX_IDLE: i64 = 300;
@@ -61,10 +64,8 @@ const OWN_PREFIXES: [&str; 3] = ["LSAPI_", "PHP_LSAPI_", "LSWSGI_"];
 impl Settings {
     /// Combines the command line with the environment.
     ///
-    /// # Errors
-    /// When no application is named. Unusable numbers are a warning and their default.
-    pub fn new(arguments: &Arguments, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
-        let application = arguments.application.as_deref().ok_or(Error::NoApplication)?;
+    /// Unusable values in the environment are a warning and their default.
+    pub fn new(arguments: &Arguments, env: &dyn Fn(&str) -> Option<OsString>) -> Self {
         let env = Env { get: env };
         let root = (env.get)("WSGI_ROOT").map(PathBuf::from).unwrap_or_default();
         let children = env.number("PHP_LSAPI_CHILDREN", "LSAPI_CHILDREN", 0, 0);
@@ -74,8 +75,10 @@ impl Settings {
                  (unset LSAPI_CHILDREN)"
             ));
         }
-        Ok(Self {
-            application: Application::parse(application, &root),
+        Self {
+            application: arguments.application.as_deref().map(|text| Application::parse(text, &root)),
+            venv: arguments.venv.clone(),
+            import_retry: arguments.import_retry,
             max_requests: env
                 .number("PHP_LSAPI_MAX_REQUESTS", "LSAPI_MAX_REQS", 1, DEFAULT_MAX_REQUESTS)
                 .cast_unsigned(),
@@ -98,7 +101,7 @@ impl Settings {
                 debug: arguments.debug || env.is_set("LSWSGI_DEBUG"),
             },
             max_request_packet: arguments.max_request_packet.try_into().unwrap_or(usize::MAX),
-        })
+        }
     }
 }
 
@@ -111,9 +114,9 @@ pub fn own_variables() -> Vec<OsString> {
 impl Application {
     /// Splits `FILE[:CALLABLE]` at the last colon, unless a file of the whole name exists. `root` is where a relative one is.
     fn parse(text: &OsStr, root: &Path) -> Self {
-        let named = |file: &[u8], callable: &str| Self {
-            path: root.join(OsStr::from_bytes(file)),
-            callable: callable.to_owned(),
+        let named = |file: &[u8], callable: &str| {
+            let path = root.join(OsStr::from_bytes(file));
+            Self { path: std::path::absolute(&path).unwrap_or(path), callable: callable.to_owned() }
         };
         let bytes = text.as_bytes();
         let colon = bytes.iter().rposition(|&byte| byte == b':').filter(|_| !root.join(text).exists());
@@ -184,7 +187,7 @@ mod tests {
     fn settings(args: &[&str], env: &[(&str, &str)]) -> Settings {
         let arguments = Arguments::parse_from([&["lswsgi", "-m", "app.py"], args].concat());
         let get = |name: &str| env.iter().find(|pair| pair.0 == name).map(|pair| OsString::from(pair.1));
-        Settings::new(&arguments, &get).unwrap()
+        Settings::new(&arguments, &get)
     }
 
     #[test]

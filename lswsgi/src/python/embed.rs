@@ -13,6 +13,7 @@ use pyo3::Python;
 use pyo3::ffi;
 
 use crate::error::Error;
+use crate::venv::Interpreter;
 use crate::{exit_code, log};
 
 /// The interpreter this program was built against.
@@ -21,16 +22,18 @@ const BUILD_PYTHON: &str = env!("LSWSGI_PYTHON");
 /// What `sys.argv` holds, as under the C program.
 const ARGV: &CStr = c"lswsgi";
 
-/// Runs `body` in an embedded interpreter, which is ended afterwards: threads that are not daemons are joined and `atexit`
-/// callbacks run, for at most `exit_timeout`. Once per process.
+/// Runs `body` in an embedded interpreter that takes itself for `interpreter`, or for the one this program was built with.
+/// It is ended afterwards: threads that are not daemons are joined and `atexit` callbacks run, for at most `exit_timeout`.
+/// Once per process.
 ///
 /// # Errors
 /// [`Error::Python`] if the interpreter cannot be started; otherwise what `body` returns.
 pub fn with_python<T>(
+    interpreter: Option<&Interpreter>,
     exit_timeout: Duration,
     body: impl FnOnce(Python<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let state = initialize()?;
+    let state = initialize(interpreter)?;
     let result = Python::attach(body);
     let code = result.as_ref().err().map_or(exit_code::OK, Error::exit_code);
     finalize(&state, exit_timeout, code);
@@ -46,7 +49,7 @@ pub fn version() -> &'static str {
 /// The thread state of the main thread, between the times it is attached.
 struct MainThread(*mut ffi::PyThreadState);
 
-fn initialize() -> Result<MainThread, Error> {
+fn initialize(interpreter: Option<&Interpreter>) -> Result<MainThread, Error> {
     // SAFETY: called once, before any other use of the interpreter, on the thread that becomes its main thread. The two
     // configurations are plain data which their Init functions fill before anything reads them, and every pointer passed
     // outlives its call.
@@ -61,7 +64,8 @@ fn initialize() -> Result<MainThread, Error> {
         let mut config = MaybeUninit::<ffi::PyConfig>::zeroed();
         ffi::PyConfig_InitPythonConfig(config.as_mut_ptr());
         let config = config.assume_init_mut();
-        let result = configure(config).and_then(|()| check(ffi::Py_InitializeFromConfig(config)));
+        let result =
+            configure(config, interpreter).and_then(|()| check(ffi::Py_InitializeFromConfig(config)));
         ffi::PyConfig_Clear(config);
         result?;
         Ok(MainThread(ffi::PyEval_SaveThread()))
@@ -70,12 +74,13 @@ fn initialize() -> Result<MainThread, Error> {
 
 /// # Safety
 /// `config` has been initialised by `PyConfig_InitPythonConfig`.
-unsafe fn configure(config: &mut ffi::PyConfig) -> Result<(), Error> {
+unsafe fn configure(config: &mut ffi::PyConfig, interpreter: Option<&Interpreter>) -> Result<(), Error> {
     config.parse_argv = 0;
     config.install_signal_handlers = 0;
     // SAFETY: the fields are those of `config`, and the strings are NUL-terminated and copied.
     unsafe {
-        if let Some(python) = build_python() {
+        let named = interpreter.and_then(|named| CString::new(named.executable.as_os_str().as_bytes()).ok());
+        if let Some(python) = named.or_else(build_python) {
             check(ffi::PyConfig_SetBytesString(config, &raw mut config.executable, python.as_ptr()))?;
         }
         let mut argv = [ARGV.as_ptr()];

@@ -15,10 +15,11 @@ use super::failure::{self, Failing, Failure};
 use super::file_wrapper::{FileWrapper, RealFile};
 use super::input::Input;
 use super::request::{Request, Ticket, Write, not_bytes};
+use super::scripts::{Script, Scripts, Unusable};
 use crate::log;
 use crate::options::{ErrorLog, Options, UnknownLength};
 use crate::worker::outbound::{End, Outbound, Phase};
-use crate::worker::serve::Verdict;
+use crate::worker::serve::{Leave, Verdict};
 use crate::worker::{Detach, Exchange, Handler, page};
 
 /// The interpreter lock as the worker sees it: something to let go of while it waits.
@@ -31,10 +32,18 @@ impl Detach for Gil<'_> {
     }
 }
 
+/// What is called for requests.
+pub enum Source<'py> {
+    /// One application, imported at start.
+    Application(Bound<'py, PyAny>),
+    /// The script each request names.
+    Scripts(Scripts<'py>),
+}
+
 /// The application and what its requests share.
 pub struct Host<'py> {
     gil: Gil<'py>,
-    application: Bound<'py, PyAny>,
+    source: Source<'py>,
     exchange: Arc<Exchange>,
     environ: Environ,
     options: Options,
@@ -49,12 +58,16 @@ pub struct Host<'py> {
 }
 
 impl<'py> Host<'py> {
-    /// Prepares to run `application` on `exchange`, with the operator's `options`.
+    /// Prepares to run what `source` says on `exchange`, with the operator's `options`.
     ///
     /// # Errors
     /// What Python reports, which nothing but a lack of memory causes.
-    pub fn new(application: Bound<'py, PyAny>, exchange: &Arc<Exchange>, options: Options) -> PyResult<Self> {
-        let py = application.py();
+    pub fn new(
+        py: Python<'py>,
+        source: Source<'py>,
+        exchange: &Arc<Exchange>,
+        options: Options,
+    ) -> PyResult<Self> {
         let errors = match options.errors {
             ErrorLog::Stderr => None,
             ErrorLog::Lsapi => Some(errors::stream(py, exchange)?),
@@ -62,7 +75,7 @@ impl<'py> Host<'py> {
         let (request, start_response) = new_request(py, exchange)?;
         Ok(Self {
             gil: Gil(py),
-            application,
+            source,
             exchange: Arc::clone(exchange),
             environ: Environ::new(py, errors.as_ref(), options.underscore_headers)?,
             options,
@@ -100,8 +113,12 @@ impl<'py> Host<'py> {
 
     /// Calls the application and sends what it returns. The returned object comes back in any case: it may have to be
     /// closed.
-    fn call(&self, environ: &Bound<'py, PyDict>) -> (Option<Bound<'py, PyAny>>, Result<(), Failure>) {
-        match self.application.call1((environ, &self.start_response)) {
+    fn call(
+        &self,
+        application: &Bound<'py, PyAny>,
+        environ: &Bound<'py, PyDict>,
+    ) -> (Option<Bound<'py, PyAny>>, Result<(), Failure>) {
+        match application.call1((environ, &self.start_response)) {
             Ok(result) => {
                 let sent = self.send(&result);
                 (Some(result), sent)
@@ -223,7 +240,7 @@ impl<'py> Host<'py> {
     fn verdict(&self, error: &PyErr) -> Verdict {
         if failure::is_exit(self.gil.0, error) {
             self.exchange.end_after_this();
-            return Verdict::Recycle;
+            return Verdict::Leave(Leave::ApplicationExit);
         }
         Verdict::Continue
     }
@@ -239,13 +256,28 @@ impl<'py> Host<'py> {
     }
 
     /// Refuses a request of which nobody can say how much body it has.
-    fn require_length(&self) {
+    fn require_length(&self) -> Verdict {
         log::info(format_args!(
             "answering 411: a request body without a length, and --unknown-length is 411"
         ));
+        self.answer(411, b"411 Length Required\n");
+        Verdict::Continue
+    }
+
+    /// Answers for an application that cannot be called, and leaves the rest to another process if that should `try_again`.
+    fn refuse(&self, reason: &str, try_again: bool) -> Verdict {
+        log::error(format_args!("500 for request {} of this process: {reason}", self.exchange.serial()));
+        if try_again {
+            self.exchange.end_after_this();
+        }
+        self.answer(500, page::INTERNAL_ERROR);
+        if try_again { Verdict::Leave(Leave::TryAgain) } else { Verdict::Continue }
+    }
+
+    fn answer(&self, status: u16, text: &[u8]) {
         let end = self.exchange.end();
         let mut outbound = self.exchange.outbound(&self.gil);
-        if page::send(&self.gil, &mut outbound, 411, b"411 Length Required\n", end).is_err() {
+        if page::send(&self.gil, &mut outbound, status, text, end).is_err() {
             log::debug(format_args!("the client or the server is gone; nobody will read that"));
         }
     }
@@ -282,10 +314,19 @@ pub enum NotCalled {
     Failed(PyErr),
     /// The length of its body is not known, and has to be.
     LengthRequired,
+    /// It names no script.
+    NoScript,
+}
+
+/// A request as the application is to be called for it.
+pub struct Call<'py> {
+    environ: Bound<'py, PyDict>,
+    /// The script it names; with an application of the command line nobody asks.
+    script: Option<Script>,
 }
 
 impl<'py> Handler for Host<'py> {
-    type Call = Result<Bound<'py, PyDict>, NotCalled>;
+    type Call = Result<Call<'py>, NotCalled>;
 
     fn prepare(&mut self, request: &BeginRequest<'_>) -> Self::Call {
         if request.body_length() == BodyLength::Streaming
@@ -293,22 +334,37 @@ impl<'py> Handler for Host<'py> {
         {
             return Err(NotCalled::LengthRequired);
         }
-        self.build_environ(request).map_err(NotCalled::Failed)
+        let script = match self.source {
+            Source::Application(_) => None,
+            Source::Scripts(_) => Some(Script::of(request).ok_or(NotCalled::NoScript)?),
+        };
+        Ok(Call { environ: self.build_environ(request).map_err(NotCalled::Failed)?, script })
     }
 
     fn run(&mut self, call: Self::Call) -> Verdict {
-        let environ = match call {
-            Ok(environ) => environ,
+        let Call { environ, script } = match call {
+            Ok(call) => call,
             Err(NotCalled::Failed(error)) => return self.fail(error.into(), None),
-            Err(NotCalled::LengthRequired) => {
-                self.require_length();
-                return Verdict::Continue;
+            Err(NotCalled::LengthRequired) => return self.require_length(),
+            Err(NotCalled::NoScript) => {
+                return self
+                    .refuse("the request names no script, and no application was named with -m", false);
             }
         };
-        let (result, sent) = self.call(&environ);
+        let found = match (&mut self.source, script) {
+            (Source::Scripts(scripts), Some(script)) => scripts.find(&script),
+            (Source::Application(application), _) => Ok(application.clone()),
+            (Source::Scripts(_), None) => return Verdict::Continue,
+        };
+        let application = match found {
+            Ok(application) => application,
+            Err(Unusable::Raised(error)) => return self.fail(error.into(), Some(&environ)),
+            Err(Unusable::Told { reason, try_again }) => return self.refuse(&reason, try_again),
+        };
+        let (result, sent) = self.call(&application, &environ);
         let verdict = sent.map_or_else(|failure| self.fail(failure, Some(&environ)), |()| Verdict::Continue);
         let closed = result.map_or(Verdict::Continue, |result| self.close(&result, &environ));
-        if closed == Verdict::Recycle { closed } else { verdict }
+        if closed == Verdict::Continue { verdict } else { closed }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! * [`embed`] starts CPython and ends it, [`load`] imports the application;
 //! * [`host`] takes one request from environ to RESP_END;
+//! * [`scripts`] are applications that requests name;
 //! * `environ`, `names` and `text` build the WSGI environment without building any string twice;
 //! * `request` and `head` are `start_response` and `write`, and what they let through;
 //! * `input` is `wsgi.input`, and `errors` is `wsgi.errors` where it goes to the server;
@@ -21,4 +22,5 @@ mod input;
 pub mod load;
 mod names;
 mod request;
+pub mod scripts;
 mod text;

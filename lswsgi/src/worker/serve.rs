@@ -39,8 +39,8 @@ pub trait Handler: Detach {
 pub enum Verdict {
     /// Go on.
     Continue,
-    /// Leave after this request: the application asked to exit.
-    Recycle,
+    /// Leave after this request.
+    Leave(Leave),
 }
 
 /// Why a worker left.
@@ -58,6 +58,8 @@ pub enum Leave {
     ParentDied,
     /// The application raised SystemExit or KeyboardInterrupt.
     ApplicationExit,
+    /// The application cannot be used, and another process should try again.
+    TryAgain,
 }
 
 impl fmt::Display for Leave {
@@ -68,6 +70,7 @@ impl fmt::Display for Leave {
             Self::Idle(limit) => write!(f, "no request for {} s (LSAPI_MAX_IDLE)", limit.as_secs()),
             Self::Stopped => f.write_str("asked to stop by a signal"),
             Self::ParentDied => f.write_str("the process that started this one has died"),
+            Self::TryAgain => f.write_str("another process should try the application again"),
             Self::ApplicationExit => f.write_str("the application asked to exit"),
         }
     }
@@ -83,7 +86,7 @@ pub fn serve<H: Handler>(
     endpoint: Endpoint,
     settings: &Settings,
 ) -> Result<Leave, Error> {
-    let mut worker = Worker { handler, exchange, settings, served: 0, recycled: false };
+    let mut worker = Worker { handler, exchange, settings, served: 0, leave: None };
     match endpoint {
         Endpoint::Connected(fd) => Ok(worker.serve_connection(fd)?.unwrap_or(Leave::ConnectionEnded)),
         Endpoint::Listening(listener) => worker.serve_listener(&listener),
@@ -96,8 +99,8 @@ struct Worker<'a, H> {
     settings: &'a Settings,
     /// Requests served by this process.
     served: u64,
-    /// The application has asked to exit when its connection had been promised another request.
-    recycled: bool,
+    /// Why to leave, where that came up when the connection had been promised another request.
+    leave: Option<Leave>,
 }
 
 /// What a wait for the next request brought.
@@ -177,12 +180,12 @@ impl<H: Handler> Worker<'_, H> {
 
         self.exchange.set_serial(0);
         let keep = self.end_request();
-        if verdict == Verdict::Recycle {
+        if let Verdict::Leave(leave) = verdict {
             if !keep {
-                return Step::Leave(Leave::ApplicationExit);
+                return Step::Leave(leave);
             }
             // The server may be sending the next request already. So this is a stop like any other.
-            self.recycled = true;
+            self.leave = Some(leave);
             gate::request_stop();
         }
         if is_last {
@@ -233,8 +236,8 @@ impl<H: Handler> Worker<'_, H> {
 
     /// Why a worker that has been asked to leave was asked.
     fn stop_reason(&self) -> Leave {
-        if self.recycled {
-            Leave::ApplicationExit
+        if let Some(leave) = self.leave {
+            leave
         } else if parent::is_gone() {
             Leave::ParentDied
         } else {

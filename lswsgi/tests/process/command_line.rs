@@ -45,13 +45,13 @@ fn help_and_version_go_to_stdout_and_exit_with_0() {
 }
 
 #[test]
-fn unknown_options_and_missing_applications_are_usage_errors() {
+fn unknown_options_and_options_without_their_value_are_usage_errors() {
     let (code, stderr) = run(&["--no-such-option"]);
     assert_eq!(code, i32::from(exit_code::USAGE));
     assert!(stderr.contains("--no-such-option"), "{stderr}");
-    let (code, stderr) = run(&[]);
+    let (code, stderr) = run(&["-m"]);
     assert_eq!(code, i32::from(exit_code::USAGE));
-    assert!(stderr.contains("-m FILE[:CALLABLE]"), "{stderr}");
+    assert!(stderr.contains("FILE[:CALLABLE]"), "{stderr}");
 }
 
 #[test]
@@ -77,9 +77,9 @@ fn a_closed_descriptor_0_is_a_usage_error() {
 #[test]
 fn a_missing_file_has_an_exit_code_of_its_own() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    drop(ours);
     let mut command = lswsgi(&["-m", "/no/such/app.py"]);
     let output = command.stdin(std::os::fd::OwnedFd::from(theirs)).output().unwrap();
-    drop(ours);
     let (code, stderr) = code_and_stderr(&output);
     assert_eq!(code, i32::from(exit_code::NO_FILE));
     assert!(stderr.contains("/no/such/app.py"), "{stderr}");

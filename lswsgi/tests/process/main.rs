@@ -6,6 +6,7 @@ mod errors;
 mod failing;
 mod file_wrapper;
 mod leaving;
+mod loading;
 mod packets;
 mod request;
 mod support;

@@ -5,7 +5,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -37,12 +37,30 @@ pub(crate) struct Start {
 impl Start {
     /// lswsgi with `source` as its application, without any environment but PATH.
     pub(crate) fn application(source: &str) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let path = dir.path().join("app.py");
+        let mut start = Self::scripts();
+        let path = start.dir.path().join("app.py");
         std::fs::write(&path, source).expect("the application can be written");
+        start.command.arg("-m").arg(path);
+        start
+    }
+
+    /// lswsgi with no application but the scripts that requests name.
+    pub(crate) fn scripts() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lswsgi"));
-        command.env_clear().env("PATH", "/bin:/usr/bin").arg("-m").arg(path);
-        Self { dir, command }
+        command.env_clear().env("PATH", "/bin:/usr/bin");
+        Self { dir: tempfile::tempdir().expect("a temporary folder"), command }
+    }
+
+    /// lswsgi with an application that is not there.
+    pub(crate) fn nothing() -> Self {
+        let mut start = Self::scripts();
+        start.command.arg("-m").arg(start.dir.path().join("gone.py"));
+        start
+    }
+
+    /// The folder of the application.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
@@ -215,7 +233,7 @@ impl Connection {
         Self { stream, received: Vec::new() }
     }
 
-    pub(crate) fn to(path: &std::path::Path) -> Self {
+    pub(crate) fn to(path: &Path) -> Self {
         Self::new(UnixStream::connect(path).expect("lswsgi accepts"))
     }
 

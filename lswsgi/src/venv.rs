@@ -1,0 +1,190 @@
+//! Which Python installation the embedded interpreter takes for its own: a virtual environment, or the one it was built
+//! with.
+//!
+//! What is named explicitly has to be usable. A virtual environment for another version of Python never is.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::log;
+
+/// The version embedded, as `3.11`.
+pub const EMBEDDED_VERSION: &str = env!("LSWSGI_PYTHON_VERSION");
+
+/// The origin of a virtual environment nobody named.
+pub const BESIDE: &str = "beside the application";
+
+/// An interpreter that is to be taken for `sys.executable`, from which Python finds everything else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interpreter {
+    /// Its path.
+    pub executable: PathBuf,
+    /// The virtual environment it belongs to, if it does.
+    pub venv: Option<PathBuf>,
+    /// Who named it: `--venv`, a variable, or its place beside the application.
+    pub origin: &'static str,
+}
+
+impl fmt::Display for Interpreter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " as {} ({})", self.executable.display(), self.origin)
+    }
+}
+
+/// Finds the interpreter: `--venv`, LS_PYTHONBIN, VIRTUAL_ENV, PYTHONHOME if it holds a virtual environment, `.venv` or
+/// `venv` in the application's `directory`, in this order. `None` is the one this program was built with.
+///
+/// # Errors
+/// [`Error::Venv`] for a virtual environment that was made for another version of Python, and for a `--venv` that is none.
+pub fn find(
+    option: Option<&Path>,
+    directory: Option<&Path>,
+    env: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Option<Interpreter>, Error> {
+    if let Some(dir) = option {
+        return in_venv(dir, "--venv")?.map(Some).ok_or_else(|| Error::Venv {
+            path: dir.to_owned(),
+            reason: "is no virtual environment: it has no pyvenv.cfg, or no bin/python".to_owned(),
+        });
+    }
+    let variable = |name| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(executable) = variable("LS_PYTHONBIN") {
+        if executable.is_file() {
+            return named(executable).map(Some);
+        }
+        let path = executable.display();
+        log::warning(format_args!("LS_PYTHONBIN={path} is no file, and is ignored"));
+    }
+    if let Some(dir) = variable("VIRTUAL_ENV") {
+        if let Some(found) = in_venv(&dir, "VIRTUAL_ENV")? {
+            return Ok(Some(found));
+        }
+        log::warning(format_args!("VIRTUAL_ENV={} is no virtual environment, and is ignored", dir.display()));
+    }
+    // Any other PYTHONHOME is Python's own business.
+    if let Some(found) = variable("PYTHONHOME").map(|dir| in_venv(&dir, "PYTHONHOME")).transpose()?.flatten()
+    {
+        return Ok(Some(found));
+    }
+    for name in [".venv", "venv"] {
+        let beside = directory.map(|directory| in_venv(&directory.join(name), BESIDE));
+        if let Some(found) = beside.transpose()?.flatten() {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// The interpreter of the virtual environment in `dir`, if there is one.
+fn in_venv(dir: &Path, origin: &'static str) -> Result<Option<Interpreter>, Error> {
+    let Ok(settings) = std::fs::read_to_string(dir.join("pyvenv.cfg")) else { return Ok(None) };
+    check_version(dir, origin, &settings)?;
+    // Python takes paths relative to the current directory as they are, and an application may change that.
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let executable =
+        ["bin/python", "bin/python3"].map(|name| dir.join(name)).into_iter().find(|path| path.exists());
+    Ok(executable.map(|executable| Interpreter { executable, venv: Some(dir), origin }))
+}
+
+/// The interpreter LS_PYTHONBIN names, in a virtual environment or out of it.
+fn named(executable: PathBuf) -> Result<Interpreter, Error> {
+    const ORIGIN: &str = "LS_PYTHONBIN";
+    let executable = std::path::absolute(&executable).unwrap_or(executable);
+    let venv = executable.parent().and_then(Path::parent).filter(|dir| dir.join("pyvenv.cfg").exists());
+    let venv = venv.map(Path::to_owned);
+    if let Some(dir) = &venv
+        && let Ok(settings) = std::fs::read_to_string(dir.join("pyvenv.cfg"))
+    {
+        check_version(dir, ORIGIN, &settings)?;
+    }
+    Ok(Interpreter { executable, venv, origin: ORIGIN })
+}
+
+fn check_version(dir: &Path, origin: &str, settings: &str) -> Result<(), Error> {
+    match version(settings) {
+        Some(version) if version != EMBEDDED_VERSION => Err(Error::Venv {
+            path: dir.to_owned(),
+            reason: format!(
+                "({origin}) was made for Python {version}, and this lswsgi embeds Python {EMBEDDED_VERSION}: make it \
+                 anew with 'python{EMBEDDED_VERSION} -m venv', or use an lswsgi built for Python {version}"
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Major and minor version in the text of a pyvenv.cfg; its key depends on the tool that wrote it.
+fn version(settings: &str) -> Option<String> {
+    let mut pairs = settings.lines().filter_map(|line| line.split_once('='));
+    let (_, version) = pairs.find(|(key, _)| matches!(key.trim(), "version" | "version_info"))?;
+    let mut parts = version.trim().split('.');
+    Some(format!("{}.{}", parts.next()?, parts.next()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    fn venv(dir: &Path, settings: &str) -> PathBuf {
+        std::fs::create_dir_all(dir.join("bin")).unwrap();
+        std::fs::write(dir.join("pyvenv.cfg"), settings).unwrap();
+        std::fs::write(dir.join("bin/python"), "").unwrap();
+        dir.join("bin/python")
+    }
+
+    fn good() -> String {
+        format!("home = /usr/bin\nversion = {EMBEDDED_VERSION}.1\n")
+    }
+
+    #[test]
+    fn the_first_that_names_one_wins() {
+        let dir = TempDir::new().unwrap();
+        let names = ["option", "bin", "active", "home", ".venv", "venv"];
+        let paths = names.map(|name| venv(&dir.path().join(name), &good()));
+        let variables = |name: &str| match name {
+            "LS_PYTHONBIN" => Some(paths[1].clone().into_os_string()),
+            "VIRTUAL_ENV" => Some(dir.path().join("active").into_os_string()),
+            "PYTHONHOME" => Some(dir.path().join("home").into_os_string()),
+            _ => None,
+        };
+        let option = dir.path().join("option");
+        let without = |gone: usize| {
+            let option = (gone == 0).then_some(&*option);
+            let hidden = ["LS_PYTHONBIN", "VIRTUAL_ENV", "PYTHONHOME"];
+            let env = |name: &str| {
+                let at = hidden.iter().position(|hidden| *hidden == name);
+                at.filter(|at| at + 1 >= gone).and_then(|_| variables(name))
+            };
+            find(option, Some(dir.path()), &env).unwrap().unwrap()
+        };
+        for (gone, path) in paths[..5].iter().enumerate() {
+            assert_eq!(without(gone).executable, *path, "{gone}");
+        }
+        std::fs::remove_file(dir.path().join(".venv/pyvenv.cfg")).unwrap();
+        assert_eq!(without(4).executable, paths[5]);
+        assert_eq!(without(4).origin, "beside the application");
+        assert_eq!(find(None, None, &|_| None).unwrap(), None);
+    }
+
+    #[test]
+    fn another_version_is_refused_in_one_sentence_and_so_is_an_option_that_names_nothing() {
+        let dir = TempDir::new().unwrap();
+        for settings in ["version = 2.7.18\n", "home=/usr\nversion_info=2.7.18.final.0\n"] {
+            let path = dir.path().join("old");
+            venv(&path, settings);
+            let refused = find(Some(&path), None, &|_| None).unwrap_err().to_string();
+            assert!(refused.contains("was made for Python 2.7, and this lswsgi embeds"), "{refused}");
+        }
+        let refused = find(Some(Path::new("/nowhere")), None, &|_| None).unwrap_err().to_string();
+        assert!(refused.contains("/nowhere is no virtual environment"), "{refused}");
+    }
+
+    #[test]
+    fn variables_that_name_nothing_usable_are_passed_over() {
+        let env = |_: &str| Some(OsString::from("/nowhere"));
+        assert_eq!(find(None, None, &env).unwrap(), None);
+    }
+}
