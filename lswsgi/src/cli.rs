@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 
 use crate::exit_code;
 use crate::log::Level;
@@ -17,9 +17,43 @@ use crate::options::{ErrorLog, LateError, UnderscoreHeaders, UnknownLength};
     name = "lswsgi",
     version,
     disable_version_flag = true,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true,
     about = "Runs a Python WSGI application behind LiteSpeed Web Server (LSAPI)",
     after_help = AFTER_HELP
 )]
+pub struct CommandLine {
+    /// What to do other than serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// How to serve.
+    #[command(flatten)]
+    pub arguments: Arguments,
+
+    /// Print the version
+    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// What to do other than serving.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Import the application as serving would, call nothing, and report
+    #[command(after_help = CHECK_HELP)]
+    Check {
+        /// How it would be served.
+        #[command(flatten)]
+        arguments: Box<Arguments>,
+
+        /// Report as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How to serve.
+#[derive(Clone, Debug, Args)]
 pub struct Arguments {
     /// The application: a file, and after a colon the callable in it [default: the script each request names]
     #[arg(short = 'm', long = "module", value_name = "FILE[:CALLABLE]")]
@@ -87,11 +121,13 @@ pub struct Arguments {
     /// Least important lines to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: Level,
-
-    /// Print the version
-    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
-    pub version: Option<bool>,
 }
+
+const CHECK_HELP: &str = "\
+Exit codes:
+  0 it can be served                 3 Python or the virtual environment cannot be used
+  5 no such application file         6 no such callable
+  7 the import failed                9 it can be served, and threads run after its import";
 
 const UNDERSCORE_HELP: &str = "\
 Request headers with an underscore in their name: in an environ X_Y and X-Y are both HTTP_X_Y, so a client could send the \
@@ -118,15 +154,16 @@ Exit codes:
 Examples:
   lswsgi -m /srv/app/wsgi.py                          as LiteSpeed starts it, a socket on descriptor 0
   lswsgi -m wsgi.py:app -a /tmp/app.sock              listening by itself, for a test
-  lswsgi -m wsgi.py -a '*:9000'                       the same over TCP";
+  lswsgi -m wsgi.py -a '*:9000'                       the same over TCP
+  lswsgi check -m wsgi.py                             would it start, and in which Python?";
 
 /// Parses the command line. Help and version are printed and end with [`exit_code::OK`], mistakes with
 /// [`exit_code::USAGE`].
 ///
 /// # Errors
 /// The exit code to leave with when there is nothing to run.
-pub fn parse() -> Result<Arguments, ExitCode> {
-    Arguments::try_parse().map_err(|error| {
+pub fn parse() -> Result<CommandLine, ExitCode> {
+    CommandLine::try_parse().map_err(|error| {
         // The message has nowhere else to go if its stream is closed.
         let _ = error.print();
         ExitCode::from(if error.use_stderr() { exit_code::USAGE } else { exit_code::OK })
@@ -149,7 +186,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
-        Arguments::command().debug_assert();
+        CommandLine::command().debug_assert();
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Why lswsgi ends other than of its own accord, and with which exit code.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -64,6 +65,18 @@ pub enum Error {
         reason: String,
     },
 
+    /// Threads run after the import. Found by `lswsgi check`; nothing that keeps the application from being served.
+    #[error(
+        "threads are alive after the import ({}{}), and a fork would not take them along: such an application is imported \
+         by each process for itself", names.join(", "), NotOfPython(*native)
+    )]
+    ThreadsAlive {
+        /// Their names, quoted.
+        names: Vec<String>,
+        /// Number of threads Python does not know of.
+        native: usize,
+    },
+
     /// The interpreter did not start.
     #[error("cannot initialise Python: {0}")]
     Python(String),
@@ -76,6 +89,15 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+}
+
+/// How many threads Python does not know of, in a list of those it does.
+struct NotOfPython(usize);
+
+impl fmt::Display for NotOfPython {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 > 0 { write!(f, " and {} not of Python", self.0) } else { Ok(()) }
+    }
 }
 
 impl Error {
@@ -94,6 +116,7 @@ impl Error {
             Self::NoCallable { .. } => exit_code::NO_CALLABLE,
             Self::Import { .. } => exit_code::IMPORT,
             Self::Python(_) | Self::Venv { .. } => exit_code::PYTHON,
+            Self::ThreadsAlive { .. } => exit_code::THREADS,
             Self::System { .. } => exit_code::SYSTEM,
         }
     }

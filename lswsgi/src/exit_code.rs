@@ -23,3 +23,6 @@ pub const IMPORT: u8 = 7;
 
 /// The operating system refused something a worker cannot do without, such as waiting on its socket.
 pub const SYSTEM: u8 = 8;
+
+/// `lswsgi check`: the application can be served, and threads run after its import.
+pub const THREADS: u8 = 9;

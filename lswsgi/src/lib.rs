@@ -6,6 +6,7 @@
 //! * [`cli`], [`settings`] and [`options`]: what was typed and configured, and what it means;
 //! * `stderr_log`: a file instead of standard error;
 //! * [`run`] and `start`: the life of a process, and what is found before Python starts;
+//! * [`check`](mod@check): all of that without serving;
 //! * [`endpoint`]: the socket on fd 0, or one bound by `--address`;
 //! * [`venv`]: which Python installation is used;
 //! * `unavailable` and `watch`: answering for an application that cannot be used, until that may have changed;
@@ -18,6 +19,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod check;
 pub mod cli;
 pub mod endpoint;
 pub mod error;

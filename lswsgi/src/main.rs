@@ -2,12 +2,18 @@
 
 use std::process::ExitCode;
 
+use lswsgi::cli::Command;
+
 fn main() -> ExitCode {
-    let arguments = match lswsgi::cli::parse() {
-        Ok(arguments) => arguments,
+    let line = match lswsgi::cli::parse() {
+        Ok(line) => line,
         Err(code) => return code,
     };
-    match lswsgi::run::run(&arguments) {
+    let result = match &line.command {
+        Some(Command::Check { arguments, json }) => lswsgi::check::check(arguments, *json),
+        None => lswsgi::run::run(&line.arguments),
+    };
+    match result {
         Ok(()) => ExitCode::from(lswsgi::exit_code::OK),
         Err(error) => {
             lswsgi::log::error(format_args!("{error}"));

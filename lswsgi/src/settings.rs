@@ -181,11 +181,13 @@ impl Env<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::CommandLine;
     use crate::options::{ErrorLog, LateError, UnderscoreHeaders, UnknownLength};
     use clap::Parser as _;
 
     fn settings(args: &[&str], env: &[(&str, &str)]) -> Settings {
-        let arguments = Arguments::parse_from([&["lswsgi", "-m", "app.py"], args].concat());
+        let line = CommandLine::parse_from([&["lswsgi", "-m", "app.py"], args].concat());
+        let arguments = line.arguments;
         let get = |name: &str| env.iter().find(|pair| pair.0 == name).map(|pair| OsString::from(pair.1));
         Settings::new(&arguments, &get)
     }

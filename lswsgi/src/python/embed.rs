@@ -7,11 +7,13 @@ use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pyo3::Python;
 use pyo3::ffi;
 
+use super::inspect::{self, Thread};
 use crate::error::Error;
 use crate::venv::Interpreter;
 use crate::{exit_code, log};
@@ -110,12 +112,24 @@ fn check(status: ffi::PyStatus) -> Result<(), Error> {
 /// Ends the interpreter: threads that are not daemons are joined, `atexit` callbacks run, streams are flushed. What takes
 /// longer than it may is left behind, and the process ends with `code` then.
 fn finalize(state: &MainThread, timeout: Duration, code: u8) {
+    // Asked for while there is time: when it is over, somebody else may hold the interpreter lock and not let go.
+    let threads = Arc::<OnceLock<Vec<Thread>>>::default();
+    let known = Arc::clone(&threads);
     let guard = std::thread::Builder::new().name("exit-timeout".into()).spawn(move || {
         std::thread::sleep(timeout);
-        log::warning(format_args!(
-            "the application's threads or exit handlers did not end within {} s; leaving without them",
-            timeout.as_secs_f64()
-        ));
+        let alive = known.get().into_iter().flatten().filter(|thread| !thread.daemon && thread.is_alive());
+        let alive = alive.map(|thread| format!("'{}'", thread.name));
+        let alive = alive.collect::<Vec<_>>().join(", ");
+        let seconds = timeout.as_secs_f64();
+        if alive.is_empty() {
+            log::warning(format_args!(
+                "the application's exit handlers did not end within {seconds} s; leaving without them"
+            ));
+        } else {
+            log::warning(format_args!(
+                "threads of the application did not end within {seconds} s: {alive}; leaving without them"
+            ));
+        }
         // SAFETY: _exit takes no locks and runs no handlers, which is the point.
         unsafe { libc::_exit(i32::from(code)) };
     });
@@ -123,6 +137,7 @@ fn finalize(state: &MainThread, timeout: Duration, code: u8) {
         log::warning(format_args!("no thread for the exit timeout ({error}); leaving without exit handlers"));
         return;
     }
+    threads.get_or_init(|| Python::attach(inspect::threads).unwrap_or_default());
     // SAFETY: the state is the one this thread saved, and nothing uses the interpreter afterwards.
     unsafe {
         ffi::PyEval_RestoreThread(state.0);

@@ -7,6 +7,7 @@
 //! * `request` and `head` are `start_response` and `write`, and what they let through;
 //! * `input` is `wsgi.input`, and `errors` is `wsgi.errors` where it goes to the server;
 //! * `file_wrapper` is `wsgi.file_wrapper`;
+//! * [`inspect`] asks the interpreter about itself and about threads;
 //! * `failure` says what is logged and answered when the application fails.
 
 #![expect(unsafe_code, reason = "CPython's C interface; one of the two places that may hold it")]
@@ -19,6 +20,7 @@ mod file_wrapper;
 mod head;
 pub mod host;
 mod input;
+pub mod inspect;
 pub mod load;
 mod names;
 mod request;

@@ -191,7 +191,9 @@ fn exit_handlers_run_and_threads_that_never_end_are_left_behind() {
         def application(environ, start_response):\n\
         \x20   start_response('200 OK', [])\n\
         \x20   if environ['PATH_INFO'] == '/stuck':\n\
-        \x20       threading.Thread(target=threading.Event().wait).start()\n\
+        \x20       threading.Thread(target=threading.Event().wait, name='stuck one').start()\n\
+        \x20       threading.Thread(target=threading.Event().wait, name='daemon', daemon=True).start()\n\
+        \x20   if environ['PATH_INFO'] == '/slow': atexit.register(threading.Event().wait)\n\
         \x20   return [b'ok']\n";
     let (mut worker, mut connection) = Start::application(source).connected();
     connection.get("/");
@@ -199,12 +201,17 @@ fn exit_handlers_run_and_threads_that_never_end_are_left_behind() {
     assert_eq!(worker.wait().code(), Some(0));
     assert!(worker.log().contains("exit handler ran"), "{}", worker.log());
 
-    let (mut worker, mut connection) =
-        Start::application(source).arg("--exit-timeout").arg("0.3").connected();
-    connection.get("/stuck");
-    drop(connection);
-    assert_eq!(worker.wait().code(), Some(0));
-    assert!(worker.log().contains("leaving without them"), "{}", worker.log());
+    for (path, told) in [
+        ("/stuck", "threads of the application did not end within 0.3 s: 'stuck one'; leaving without them"),
+        ("/slow", "the application's exit handlers did not end within 0.3 s; leaving without them"),
+    ] {
+        let (mut worker, mut connection) =
+            Start::application(source).arg("--exit-timeout").arg("0.3").connected();
+        connection.get(path);
+        drop(connection);
+        assert_eq!(worker.wait().code(), Some(0));
+        assert!(worker.log().contains(told), "{}", worker.log());
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tests of the lswsgi program from outside: started as the server starts it, spoken to in LSAPI.
 
 mod application;
+mod check;
 mod command_line;
 mod errors;
 mod failing;

@@ -1,0 +1,180 @@
+//! `lswsgi check`: would this application start, and in what? Imports it as serving does, and calls nothing.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use rustix::process::{Resource, getrlimit};
+use serde::Serialize;
+
+use crate::cli::Arguments;
+use crate::error::Error;
+use crate::python::inspect::{self, Installation, Thread};
+use crate::python::{embed, load};
+use crate::settings::Settings;
+use crate::start::Start;
+use crate::{exit_code, log};
+
+/// What has been found out.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    lswsgi: &'static str,
+    python: String,
+    installation: Option<Installation>,
+    /// The virtual environment, and who named it.
+    venv: Option<Venv>,
+    application: Option<PathBuf>,
+    callable: Option<String>,
+    /// Threads of the application after the import.
+    threads: Vec<Thread>,
+    /// Threads that Python does not know of, such as those of a library for linear algebra.
+    native_threads: usize,
+    limits: Option<Limits>,
+    /// Of the process that would serve.
+    exit_code: u8,
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Venv {
+    path: PathBuf,
+    origin: &'static str,
+}
+
+/// The limits a worker would have; `None` is no limit.
+#[derive(Debug, Serialize)]
+struct Limits {
+    requests: u64,
+    idle_seconds: Option<u64>,
+    request_packet_bytes: usize,
+    open_files: Option<u64>,
+    processes: Option<u64>,
+    memory_bytes: Option<u64>,
+}
+
+/// Checks the application and reports on standard output.
+///
+/// # Errors
+/// What keeps the application from being served, and [`Error::ThreadsAlive`].
+pub fn check(arguments: &Arguments, json: bool) -> Result<(), Error> {
+    log::set_level(arguments.log_level);
+    // What the application prints while it is imported must not get into the report.
+    let stdout = rustix::stdio::stdout().try_clone_to_owned().map(File::from);
+    let mut stdout = stdout.map_err(Error::system("cannot keep standard output"))?;
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())
+        .map_err(Error::system("cannot send standard output to standard error"))?;
+    let settings = Settings::new(arguments, &|name| std::env::var_os(name));
+    let mut report = Report {
+        lswsgi: env!("CARGO_PKG_VERSION"),
+        python: embed::version().to_owned(),
+        limits: Some(Limits::of(&settings)),
+        ..Report::default()
+    };
+    let mut written = Ok(());
+    let result = find_out(&settings, &mut report, |report| written = report.write(&mut stdout, json));
+    // It is written before the interpreter is ended, which the application's threads can keep from ending.
+    if report.exit_code == exit_code::OK
+        && let Err(error) = &result
+    {
+        report.fail(error);
+        written = report.write(&mut stdout, json);
+    }
+    written.map_err(Error::system("cannot write the report"))?;
+    result
+}
+
+fn find_out(settings: &Settings, report: &mut Report, done: impl FnOnce(&Report)) -> Result<(), Error> {
+    let start = Start::prepare(settings)?;
+    report.application = start.location.as_ref().map(|location| location.path.clone());
+    report.venv = start
+        .interpreter
+        .as_ref()
+        .and_then(|named| named.venv.clone().map(|path| Venv { path, origin: named.origin }));
+    embed::with_python(start.interpreter.as_ref(), settings.exit_timeout, |py| {
+        let loaded = load::source(py, start.location.as_ref(), settings);
+        report.installation =
+            Some(inspect::installation(py).map_err(|error| Error::Python(error.to_string()))?);
+        report.threads = inspect::threads(py).map_err(|error| Error::Python(error.to_string()))?;
+        let tasks = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+        report.native_threads = tasks.saturating_sub(1 + report.threads.len());
+        let names = report.threads.iter().map(|thread| format!("'{}'", thread.name)).collect::<Vec<_>>();
+        let result = match loaded {
+            Ok(_) if tasks > 1 => Err(Error::ThreadsAlive { names, native: report.native_threads }),
+            loaded => loaded.map(|_| ()),
+        };
+        if !matches!(result, Err(Error::Import { .. } | Error::NoCallable { .. })) {
+            report.callable = settings.application.as_ref().map(|application| application.callable.clone());
+        }
+        if let Err(error) = &result {
+            report.fail(error);
+        }
+        done(report);
+        result
+    })
+}
+
+impl Limits {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            requests: settings.max_requests,
+            idle_seconds: settings.max_idle.map(|limit| limit.as_secs()),
+            request_packet_bytes: settings.max_request_packet,
+            open_files: getrlimit(Resource::Nofile).current,
+            processes: getrlimit(Resource::Nproc).current,
+            memory_bytes: getrlimit(Resource::As).current,
+        }
+    }
+}
+
+impl Report {
+    fn fail(&mut self, error: &Error) {
+        self.exit_code = error.exit_code();
+        self.error = Some(error.to_string());
+    }
+
+    fn write(&self, out: &mut File, json: bool) -> std::io::Result<()> {
+        if json {
+            let mut text = serde_json::to_string_pretty(self)?;
+            text.push('\n');
+            out.write_all(text.as_bytes())
+        } else {
+            out.write_all(self.text().as_bytes())
+        }
+    }
+
+    fn text(&self) -> String {
+        let none = || "none".to_owned();
+        let number = |limit: Option<u64>| limit.map_or_else(none, |limit| limit.to_string());
+        let mut rows = vec![("lswsgi", self.lswsgi.to_owned()), ("Python", self.python.clone())];
+        if let Some(installation) = &self.installation {
+            rows.push(("executable", installation.executable.clone()));
+            rows.push(("prefix", installation.prefix.clone()));
+            rows.push(("standard output", installation.stdout_encoding.clone()));
+        }
+        let venv = self.venv.as_ref().map(|venv| format!("{} ({})", venv.path.display(), venv.origin));
+        rows.push(("venv", venv.unwrap_or_else(none)));
+        let application = self.application.as_ref().map(|path| path.display().to_string());
+        rows.push(("application", application.unwrap_or_else(none)));
+        rows.push(("callable", self.callable.clone().unwrap_or_else(none)));
+        let threads = self
+            .threads
+            .iter()
+            .map(|thread| format!("{}{}", thread.name, if thread.daemon { " (daemon)" } else { "" }));
+        let mut threads = threads.collect::<Vec<_>>().join(", ");
+        if self.native_threads > 0 {
+            let separator = if threads.is_empty() { "" } else { ", " };
+            threads.push_str(&format!("{separator}{} not of Python", self.native_threads));
+        }
+        rows.push(("threads", if threads.is_empty() { none() } else { threads }));
+        if let Some(limits) = &self.limits {
+            rows.push(("requests", limits.requests.to_string()));
+            rows.push(("idle seconds", number(limits.idle_seconds)));
+            rows.push(("request packet", format!("{} bytes", limits.request_packet_bytes)));
+            rows.push(("open files", number(limits.open_files)));
+            rows.push(("processes", number(limits.processes)));
+            rows.push(("memory bytes", number(limits.memory_bytes)));
+        }
+        rows.push(("result", self.error.clone().unwrap_or_else(|| "ready to serve".to_owned())));
+        rows.iter().map(|(name, value)| format!("{name:<17}{value}\n")).collect()
+    }
+}

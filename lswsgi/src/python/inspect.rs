@@ -1,0 +1,78 @@
+//! What the interpreter says about itself, and which threads an application has started.
+
+use std::path::Path;
+
+use pyo3::prelude::*;
+use serde::Serialize;
+
+/// A thread of the application.
+#[derive(Clone, Debug, Serialize)]
+pub struct Thread {
+    /// Its name in Python.
+    pub name: String,
+    /// Whether the process may end without it.
+    pub daemon: bool,
+    #[serde(skip)]
+    native_id: Option<i32>,
+}
+
+impl Thread {
+    /// Whether it still runs. Needs no interpreter lock.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.native_id.is_some_and(|id| Path::new(&format!("/proc/self/task/{id}")).exists())
+    }
+}
+
+/// The threads Python knows of, the calling one left out.
+///
+/// # Errors
+/// What Python reports, for an application that has replaced parts of `threading`.
+pub fn threads(py: Python<'_>) -> PyResult<Vec<Thread>> {
+    // Without the module nobody has started any.
+    let threading = py.import("sys")?.getattr("modules")?.call_method1("get", ("threading",))?;
+    if threading.is_none() {
+        return Ok(Vec::new());
+    }
+    let current = threading.call_method0("current_thread")?;
+    let mut threads = Vec::new();
+    for thread in threading.call_method0("enumerate")?.try_iter()? {
+        let thread = thread?;
+        if !thread.is(&current) {
+            threads.push(Thread {
+                name: thread.getattr("name")?.str()?.to_string_lossy().into_owned(),
+                daemon: thread.getattr("daemon")?.is_truthy()?,
+                native_id: thread.getattr("native_id")?.extract()?,
+            });
+        }
+    }
+    Ok(threads)
+}
+
+/// The Python installation in use.
+#[derive(Clone, Debug, Serialize)]
+pub struct Installation {
+    /// `sys.executable`: what subprocesses are started with.
+    pub executable: String,
+    /// `sys.prefix`.
+    pub prefix: String,
+    /// `sys.base_prefix`, which in a virtual environment is that of the Python it was made with.
+    pub base_prefix: String,
+    /// Encoding of `sys.stdout`.
+    pub stdout_encoding: String,
+}
+
+/// Asks the interpreter.
+///
+/// # Errors
+/// What Python reports, which nothing but a broken installation causes.
+pub fn installation(py: Python<'_>) -> PyResult<Installation> {
+    let sys = py.import("sys")?;
+    let text = |object: Bound<'_, PyAny>| Ok::<_, PyErr>(object.str()?.to_string_lossy().into_owned());
+    Ok(Installation {
+        executable: text(sys.getattr("executable")?)?,
+        prefix: text(sys.getattr("prefix")?)?,
+        base_prefix: text(sys.getattr("base_prefix")?)?,
+        stdout_encoding: text(sys.getattr("stdout")?.getattr("encoding")?)?,
+    })
+}
