@@ -11,3 +11,4 @@ mod loading;
 mod packets;
 mod request;
 mod support;
+mod validator;
