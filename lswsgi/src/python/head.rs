@@ -1,7 +1,8 @@
 //! What an application may put into a response head (PEP 3333, "The start_response() Callable").
 //!
 //! A real server passes header lines on as they are, line breaks included, so whatever must not reach a client is stopped
-//! here. Messages name the header and never its value, which may be a secret.
+//! here. What a server acts on is passed on as it was given: `Status` replaces the status, and a 200 with `Location: /path`,
+//! or `X-LiteSpeed-Location` with any status, is an internal redirect, of which the client sees nothing. Messages name the header and never its value, which may be a secret.
 
 use lsapi::ResponseHead;
 use lsapi::limits::MAX_RESPONSE_HEADERS;

@@ -79,6 +79,24 @@ fn a_head_no_server_would_take_is_answered_with_500_and_the_log_says_what_and_ho
 }
 
 #[test]
+fn headers_the_server_acts_on_are_sent_as_they_were_given() {
+    for (status, name) in
+        [("200 OK", "Location"), ("302 Found", "Location"), ("307 Moved", "X-LiteSpeed-Location")]
+    {
+        let (response, _) = respond(&format!(
+            "def application(environ, start_response):\n\
+             \x20   start_response('{status}', [('{name}', '/x'), ('Status', '404 Gone')])\n\
+             \x20   return [b'']\n"
+        ));
+        assert_eq!(response.status.to_string(), status[..3]);
+        assert_eq!(
+            response.headers,
+            [format!("{name}: /x"), "Status: 404 Gone".into(), "Content-Length: 0".into()]
+        );
+    }
+}
+
+#[test]
 fn exc_info_replaces_a_head_that_was_not_sent_and_is_raised_after_one_that_was() {
     let replaced = "import sys\n\
         def application(environ, start_response):\n\
