@@ -1,24 +1,23 @@
 //! One request: from its packet to a call of the application to RESP_END (PEP 3333, "Specification Details").
 
 use std::cell::Cell;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use lsapi::{BeginRequest, BodyLength};
-use pyo3::exceptions::{PyAssertionError, PyBrokenPipeError, PyTypeError};
+use pyo3::exceptions::PyBrokenPipeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{ffi, intern};
 
 use super::environ::Environ;
 use super::errors;
 use super::failure::{self, Failing, Failure};
-use super::file_wrapper::{FileWrapper, RealFile};
 use super::input::Input;
-use super::request::{Request, Ticket, Write, not_bytes};
+use super::request::{Request, Ticket, Write};
 use super::scripts::{Script, Scripts, Unusable};
 use crate::log;
 use crate::options::{ErrorLog, Options, UnknownLength};
-use crate::worker::outbound::{End, Outbound, Phase};
+use crate::worker::outbound::Phase;
 use crate::worker::serve::{Leave, Verdict};
 use crate::worker::{Detach, Exchange, Handler, page};
 
@@ -42,9 +41,9 @@ pub enum Source<'py> {
 
 /// The application and what its requests share.
 pub struct Host<'py> {
-    gil: Gil<'py>,
+    pub(super) gil: Gil<'py>,
     source: Source<'py>,
-    exchange: Arc<Exchange>,
+    pub(super) exchange: Arc<Exchange>,
     environ: Environ,
     options: Options,
     /// The stream to the server's log, if that is where errors of requests go.
@@ -54,7 +53,7 @@ pub struct Host<'py> {
     start_response: Bound<'py, PyAny>,
     input: Bound<'py, Input>,
     /// What a file is sent through, once one has been.
-    file_buffer: Cell<Vec<u8>>,
+    pub(super) file_buffer: Cell<Vec<u8>>,
 }
 
 impl<'py> Host<'py> {
@@ -125,99 +124,6 @@ impl<'py> Host<'py> {
             }
             Err(error) => (None, Err(error.into())),
         }
-    }
-
-    fn send(&self, result: &Bound<'py, PyAny>) -> Result<(), Failure> {
-        if let Some(body) = only_chunk(result) {
-            return self.finish(body.as_bytes());
-        }
-        if let Ok(wrapper) = result.cast_exact::<FileWrapper>()
-            && let Some(file) = RealFile::of(wrapper)?
-        {
-            return self.send_file(file);
-        }
-        // Both can be iterated, and neither gives bytes: say what is wrong, not what follows from it.
-        if result.is_instance_of::<PyBytes>() || result.is_instance_of::<PyString>() {
-            let kind = result.get_type().name()?;
-            let message = format!(
-                "the application must return an iterable of bytes, not {kind}; did you mean [{kind}]?"
-            );
-            return Err(PyTypeError::new_err(message).into());
-        }
-        for chunk in result.try_iter()? {
-            let chunk = chunk?;
-            let bytes =
-                chunk.cast::<PyBytes>().map_err(|_| not_bytes("the application must yield", &chunk))?;
-            if !bytes.as_bytes().is_empty() {
-                let mut outbound = self.outbound()?;
-                outbound.write(&self.gil, bytes.as_bytes(), End::No)?;
-                // What follows would not be sent, however much it is: an endless stream asked for with HEAD is one case.
-                if outbound.is_full() {
-                    break;
-                }
-            }
-        }
-        self.finish(b"")
-    }
-
-    /// Sends a file up to its end, or to the length the application declared. One that has become shorter meanwhile is a
-    /// body that ends early.
-    fn send_file(&self, mut file: RealFile<'py>) -> Result<(), Failure> {
-        let mut left = {
-            let mut outbound = self.outbound()?;
-            outbound.declare_length(file.len);
-            let declared = outbound.declared().unwrap_or(file.len);
-            if outbound.is_bodyless() { 0 } else { declared.saturating_sub(outbound.written()).min(file.len) }
-        };
-        let mut buffer = self.file_buffer.take();
-        let sent = loop {
-            match file.read(&mut buffer, left) {
-                Err(error) => break Err(error.into()),
-                Ok(piece) => {
-                    left -= piece.len() as u64;
-                    if left == 0 || piece.is_empty() {
-                        break self.finish(piece);
-                    }
-                    if let Err(failure) = self.write(piece) {
-                        break Err(failure);
-                    }
-                }
-            }
-        };
-        self.file_buffer.set(buffer);
-        sent
-    }
-
-    fn write(&self, piece: &[u8]) -> Result<(), Failure> {
-        Ok(self.outbound()?.write(&self.gil, piece, End::No)?)
-    }
-
-    /// Sends the last piece of the body and the end. If it is the only piece, the length is known, and everything leaves in
-    /// one write.
-    fn finish(&self, last: &[u8]) -> Result<(), Failure> {
-        let end = self.exchange.end();
-        let mut outbound = self.outbound()?;
-        outbound.declare_length(last.len() as u64);
-        outbound.write(&self.gil, last, end)?;
-        if let Some(declared) = outbound.declared()
-            && outbound.written() < declared
-            && !outbound.is_bodyless()
-        {
-            log::warning(format_args!(
-                "the application declared a Content-Length of {declared} and produced {} bytes",
-                outbound.written()
-            ));
-        }
-        Ok(())
-    }
-
-    /// The response, which the application must have started.
-    fn outbound(&self) -> PyResult<MutexGuard<'_, Outbound>> {
-        let outbound = self.exchange.outbound(&self.gil);
-        if outbound.phase() == Phase::Nothing {
-            return Err(PyAssertionError::new_err("the application did not call start_response()"));
-        }
-        Ok(outbound)
     }
 
     /// Logs what went wrong and answers, if there is still something to answer.
@@ -386,24 +292,4 @@ fn references<T>(object: &Bound<'_, T>) -> isize {
 
 fn new_input<'py>(py: Python<'py>, exchange: &Arc<Exchange>) -> PyResult<Bound<'py, Input>> {
     Bound::new(py, Input { ticket: Ticket::new(exchange) })
-}
-
-/// The one element of a list or tuple that has just one, and it is bytes: by far the most common result.
-///
-/// It is given a reference of its own: another thread may empty the list while the bytes are on their way.
-fn only_chunk<'py>(result: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBytes>> {
-    let py = result.py();
-    let object = result.as_ptr();
-    // SAFETY: the exact type is checked before each access, the size before the item is taken, and nothing runs Python code
-    // or lets go of the GIL before the item, borrowed from the container, has got its reference.
-    unsafe {
-        let item = if ffi::PyList_CheckExact(object) != 0 && ffi::PyList_GET_SIZE(object) == 1 {
-            ffi::PyList_GET_ITEM(object, 0)
-        } else if ffi::PyTuple_CheckExact(object) != 0 && ffi::PyTuple_GET_SIZE(object) == 1 {
-            ffi::PyTuple_GET_ITEM(object, 0)
-        } else {
-            return None;
-        };
-        (ffi::PyBytes_CheckExact(item) != 0).then(|| Bound::from_borrowed_ptr(py, item).cast_into_unchecked())
-    }
 }

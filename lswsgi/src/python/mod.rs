@@ -2,6 +2,7 @@
 //!
 //! * [`embed`] starts CPython and ends it, [`load`] imports the application;
 //! * [`host`] takes one request from environ to RESP_END;
+//! * `body` sends what it returns;
 //! * [`scripts`] are applications that requests name;
 //! * `environ`, `names` and `text` build the WSGI environment without building any string twice;
 //! * `request` and `head` are `start_response` and `write`, and what they let through;
@@ -12,6 +13,7 @@
 
 #![expect(unsafe_code, reason = "CPython's C interface; one of the two places that may hold it")]
 
+mod body;
 pub mod embed;
 mod environ;
 mod errors;
