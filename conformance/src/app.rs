@@ -24,7 +24,7 @@ use crate::report::{Progress, Report, ReportError, Reports};
 use crate::runner::{self, Order, Plan, Rules};
 use crate::subject::{Subject, Wishes, init};
 use crate::waivers::Waivers;
-use crate::{Error, catalog, checkout, exit_code, proxy};
+use crate::{Error, again, catalog, checkout, exit_code, proxy};
 
 /// How often the progress line is renewed while nothing happens.
 const PROGRESS: Duration = Duration::from_millis(250);
@@ -71,6 +71,10 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
         if open.is_empty() {
             return Err(Error::NothingFailed);
         }
+        let gone: Vec<_> = open.iter().filter(|id| !catalogue.iter().any(|case| case.id == **id)).collect();
+        for id in gone {
+            anstream::eprintln!("conformance: {id} failed in the last run and is no case any more");
+        }
         filter.only = Some(open);
     }
     let cases = select(&catalogue, &filter, args.select.shard)?;
@@ -89,6 +93,7 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
     let say = |what: &str| anstream::eprintln!("conformance: {what}");
     // The copies, if any, are there until the run is over.
     let (place, _copies) = runtime.block_on(subject.deploy(&wishes, &say))?;
+    let order = order(&args.order);
     let plan = Plan {
         subject,
         place,
@@ -98,11 +103,13 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
         probes,
         selection: filter.describe(),
         waivers,
-        order: order(&args.order),
+        order,
         timeout: args.order.timeout,
         slow: args.order.slow,
         rules: rules(&args.verdict),
-        command: command(args),
+        command: again::command_of_cases(args),
+        // What was typed behind `run`.
+        whole_command: again::command_of_run(std::env::args_os().skip(2), order.seed),
         all_transcripts: args.verbose > 0,
         spawner,
     };
@@ -238,10 +245,19 @@ fn filter(args: &SelectArgs) -> Filter {
 
 /// The cases of `catalogue` that `filter` selects, or this machine's share of them.
 fn select(catalogue: &[Scenario], filter: &Filter, shard: Option<Shard>) -> Result<Vec<Scenario>, Error> {
-    let mut cases: Vec<_> = catalogue.iter().filter(|case| filter.selects(case)).cloned().collect();
-    if let Some(shard) = shard {
-        shard.take(&mut cases);
+    // What is misspelled must not go unnoticed behind what is not.
+    if let Some(word) = filter.without_match(catalogue) {
+        return Err(Error::NothingSelected { patterns: word });
     }
+    let cases: Vec<_> = if let Some(shard) = shard {
+        // Shares are those of the whole: what failed of this one must not be shared out again.
+        let whole = Filter { only: None, ..filter.clone() };
+        let mut share = catalogue.iter().filter(|case| whole.selects(case)).collect();
+        shard.take(&mut share);
+        share.into_iter().filter(|case| filter.selects(case)).cloned().collect()
+    } else {
+        catalogue.iter().filter(|case| filter.selects(case)).cloned().collect()
+    };
     if cases.is_empty() {
         return Err(Error::NothingSelected { patterns: filter.describe() });
     }
@@ -278,31 +294,4 @@ fn run_proxy(args: &ProxyArgs) -> u8 {
 
 fn default_jobs() -> usize {
     JOBS_PER_CPU * thread::available_parallelism().map_or(1, NonZeroUsize::get)
-}
-
-/// The command that repeats this run, up to the IDs.
-fn command(args: &RunArgs) -> String {
-    let mut words = match std::env::var_os("CARGO") {
-        Some(_) if cfg!(debug_assertions) => vec!["cargo run -p conformance -- run".to_owned()],
-        Some(_) => vec!["cargo run --release -p conformance -- run".to_owned()],
-        None => {
-            let program = std::env::args_os().next().unwrap_or_default();
-            vec![Path::new(&program).display().to_string(), "run".to_owned()]
-        }
-    };
-    words.extend(args.connect.as_ref().map(|address| format!("--connect {address}")));
-    words.extend(args.role.as_ref().map(|role| format!("--role {role}")));
-    if args.subject != DEFAULT_SUBJECT {
-        words.push(format!("--subject {}", args.subject));
-    }
-    words.extend(args.user.as_ref().map(|user| format!("--user {user}")));
-    let paths = [
-        ("--binary", &args.binary),
-        ("--scenarios", &args.select.scenarios),
-        ("--waivers", &args.verdict.waivers),
-    ];
-    for (option, value) in paths {
-        words.extend(value.as_ref().map(|value| format!("{option} {}", value.display())));
-    }
-    words.join(" ")
 }

@@ -44,6 +44,9 @@ Examples:
 /// What is tested when nobody says.
 pub const DEFAULT_SUBJECT: &str = "lswsgi";
 
+/// How long a case may take when nobody says.
+pub const DEFAULT_TIMEOUT: &str = "30s";
+
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -165,7 +168,7 @@ pub struct OrderArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub retries: u32,
     /// How long a case may take that does not say so itself
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = DEFAULT_TIMEOUT, value_parser = duration)]
     pub timeout: Duration,
     /// Mark cases that take longer
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]

@@ -49,7 +49,9 @@ pub enum Error {
     #[error(transparent)]
     BadWaivers(ScenarioError),
     /// The filters leave nothing.
-    #[error("no case is selected by {patterns}: `conformance list` shows all IDs")]
+    #[error(
+        "no case is selected by {patterns}: `conformance list --class must,should,detail` shows all there are"
+    )]
     NothingSelected {
         /// What was typed.
         patterns: String,

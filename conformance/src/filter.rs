@@ -42,6 +42,22 @@ impl Filter {
             && !self.excluded.iter().any(|pattern| matches(pattern, case))
     }
 
+    /// The first thing asked for that no case in `catalogue` has, in words; most likely it is misspelled.
+    #[must_use]
+    pub fn without_match(&self, catalogue: &[Scenario]) -> Option<String> {
+        let lacks = |has: &dyn Fn(&Scenario) -> bool| !catalogue.iter().any(has);
+        let pattern = self.patterns.iter().find(|pattern| lacks(&|case| matches(pattern, case)));
+        let tag = self.tags.iter().find(|tag| lacks(&|case| case.tags.contains(tag)));
+        let clause = self
+            .clauses
+            .iter()
+            .find(|clause| lacks(&|case| case.spec.iter().any(|known| is_within(known, clause))));
+        pattern
+            .map(|pattern| format!("`{pattern}`"))
+            .or(tag.map(|tag| format!("tag `{tag}`")))
+            .or(clause.map(|clause| format!("clause `{clause}`")))
+    }
+
     /// The filter in words, for messages.
     #[must_use]
     pub fn describe(&self) -> String {

@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod again;
 mod app;
 pub mod binary;
 pub mod catalog;

@@ -71,6 +71,12 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the subject was judged by it.
+    #[must_use]
+    pub const fn is_judged(&self) -> bool {
+        matches!(self, Self::Passed | Self::Failed | Self::Flaky | Self::Waived { .. })
+    }
+
     /// Whether the case has to be run again to know more: it failed, or was never judged.
     #[must_use]
     pub const fn is_open(&self) -> bool {

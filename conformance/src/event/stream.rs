@@ -55,4 +55,6 @@ pub struct RunStarted {
     pub seed: Option<u64>,
     /// The command that repeats the run, without the cases.
     pub command: String,
+    /// The command that repeats the whole run, in the same order.
+    pub whole_command: String,
 }

@@ -21,8 +21,8 @@ pub struct TextReport<W> {
     out: W,
     detail: Detail,
     verbose: bool,
-    /// The command of the run and the seed of its order, for the end.
-    started: Option<(String, Option<u64>)>,
+    /// The command that repeats the order of a shuffled run, for the end.
+    shuffled: Option<String>,
     failed: Vec<String>,
     skipped: Vec<String>,
     waived: Vec<String>,
@@ -37,7 +37,7 @@ impl<W: Write> TextReport<W> {
             out,
             detail,
             verbose: verbosity > 0,
-            started: None,
+            shuffled: None,
             failed: Vec::new(),
             skipped: Vec::new(),
             waived: Vec::new(),
@@ -56,7 +56,7 @@ impl<W: Write> TextReport<W> {
         if let Some(seed) = seed {
             write!(self.out, ", in the order of seed {seed}")?;
         }
-        self.started = Some((run.command.clone(), *seed));
+        self.shuffled = seed.map(|_| run.whole_command.clone());
         writeln!(self.out)
     }
 
@@ -122,8 +122,8 @@ impl<W: Write> TextReport<W> {
         self.list("waived", &waived)?;
         let failed = self.failed.iter().map(|line| format!("  {line}")).collect::<Vec<_>>();
         self.list("failed", &failed)?;
-        if let (Some((command, Some(seed))), false) = (&self.started, self.failed.is_empty()) {
-            writeln!(self.out, "this order again: {command} --shuffle={seed}")?;
+        if let (Some(command), false) = (&self.shuffled, self.failed.is_empty()) {
+            writeln!(self.out, "this order again: {command}")?;
         }
         for remark in &summary.remarks {
             writeln!(self.out, "{ODD}note{ODD:#} {remark}")?;

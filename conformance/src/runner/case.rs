@@ -12,6 +12,7 @@ use super::peer::Peer;
 use super::process;
 use super::schedule::Plan;
 use super::stage::{Stage, StageError};
+use crate::again::shell_word;
 use crate::checkout;
 use crate::event::{Attempt, CaseResult, Event, Failure, FailureKind, Part, Problem, Verdict, records};
 
@@ -118,12 +119,6 @@ pub(super) fn highest_core_limit() -> Option<u64> {
     rustix::process::getrlimit(Resource::Core).maximum
 }
 
-/// `word` as a shell takes it: the ID of a case of a matrix has characters that mean something to it.
-fn shell_word(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/_-.,:=@%+".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
-}
-
 /// Runs `scenario` once.
 ///
 /// # Errors
@@ -174,7 +169,7 @@ pub(super) async fn attempt(plan: &Plan, scenario: &Scenario, number: u32) -> Re
     let Case { peers, done, .. } = case;
     drop(peers);
     let transcript = stage.transcript.clone();
-    let log: Log = stage.strike().await;
+    let log: Log = stage.strike().await?;
     problems.extend(log.alarms(&scenario.may_log, &plan.root, &done.awaited_lines));
     let ending = match (problems.is_empty(), &exchange) {
         (true, Part::Passed) => Part::Passed,
@@ -247,17 +242,5 @@ fn failure(scenario: &Scenario, step: Option<&Step>, kind: FailureKind, problems
         column: step.map_or(1, |step| step.column),
         note: step.and_then(|step| step.note.clone()),
         problems,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_quoted_for_the_shell_when_they_have_to_be() {
-        assert_eq!(shell_word("wire/minimal-get"), "wire/minimal-get");
-        assert_eq!(shell_word("wire/x[n=-1]"), "'wire/x[n=-1]'");
-        assert_eq!(shell_word("a'b"), "'a'\\''b'");
     }
 }

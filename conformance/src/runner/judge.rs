@@ -16,15 +16,21 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Completes `summary`: what ended the run early, what the waivers are worth, and the exit code.
-    pub(super) fn judge(&self, summary: &mut Summary, error: Option<&Error>, stale_waivers: Vec<String>) {
+    /// Completes `summary`: what ended the run early, what the waivers are worth, and the exit code. `ran` is
+    /// how many cases did, however often.
+    pub(super) fn judge(
+        &self,
+        summary: &mut Summary,
+        ran: usize,
+        error: Option<&Error>,
+        stale_waivers: Vec<String>,
+    ) {
         let total = summary.total();
         let is_stale = !stale_waivers.is_empty();
         summary.remarks = stale_waivers;
         summary.error = error.map(Error::with_causes);
-        let too_few = total.ran() < self.min;
+        let too_few = ran < self.min;
         if too_few && error.is_none() {
-            let ran = total.ran();
             let cases = if ran == 1 { "case" } else { "cases" };
             summary.remarks.push(format!("{ran} {cases} ran, {} had to: see --min", self.min));
         }
@@ -47,7 +53,7 @@ mod tests {
 
     fn code(must: Counts, rules: Rules, stale: &[&str]) -> (u8, Vec<String>) {
         let mut summary = Summary { must, ..Summary::default() };
-        rules.judge(&mut summary, None, stale.iter().map(ToString::to_string).collect());
+        rules.judge(&mut summary, must.ran(), None, stale.iter().map(ToString::to_string).collect());
         (summary.exit_code, summary.remarks)
     }
 
@@ -68,7 +74,7 @@ mod tests {
         counts.errors = 1;
         assert_eq!(code(counts, lax, &[]).0, 5);
         let mut summary = Summary { must: counts, ..Summary::default() };
-        rules.judge(&mut summary, Some(&Error::Interrupted), Vec::new());
+        rules.judge(&mut summary, 1, Some(&Error::Interrupted), Vec::new());
         assert_eq!(summary.exit_code, 130);
         assert!(summary.error.unwrap().contains("interrupted") && summary.remarks.is_empty());
     }

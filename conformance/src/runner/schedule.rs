@@ -46,6 +46,8 @@ pub struct Plan {
     pub rules: Rules,
     /// The command of this run without its cases; with an ID it runs one.
     pub command: String,
+    /// The command of the whole run, in the same order.
+    pub whole_command: String,
     /// Whether transcripts of cases that passed are wanted.
     pub all_transcripts: bool,
     /// This program, which has to be able to become the spawner.
@@ -109,7 +111,7 @@ struct Run {
     /// Why no more cases are started.
     stopped: Option<&'static str>,
     summary: Summary,
-    /// What became of each case, for the waivers; the worst of several rounds.
+    /// What became of each case, for the waivers and --min; of several rounds the last in which it did not pass.
     verdicts: BTreeMap<String, Verdict>,
 }
 
@@ -144,6 +146,7 @@ impl Run {
             jobs: plan.order.jobs,
             seed: plan.order.seed,
             command: plan.command.clone(),
+            whole_command: plan.whole_command.clone(),
         }));
         self.next_round();
         preflight::check(&plan).await?;
@@ -235,7 +238,9 @@ impl Run {
             Vec::new()
         };
         self.summary.duration = self.started.elapsed();
-        self.plan.rules.judge(&mut self.summary, outcome.as_ref().err(), stale);
+        // Rounds do not make more cases of them.
+        let ran = self.verdicts.values().filter(|verdict| verdict.is_judged()).count();
+        self.plan.rules.judge(&mut self.summary, ran, outcome.as_ref().err(), stale);
         self.tell(Event::RunFinished(self.summary.clone()));
         outcome.map(|()| self.summary)
     }

@@ -95,13 +95,18 @@ impl Stage {
     }
 
     /// Ends every process and returns what the application wrote to its stderr.
-    pub(super) async fn strike(self) -> Log {
+    ///
+    /// # Errors
+    /// When it is not known whether all have ended: nothing that was seen of them can be trusted then.
+    pub(super) async fn strike(self) -> Result<Log, String> {
         if let Some(exit) = self.app.exit() {
             self.transcript.note(format!("process {} had ended: {exit}", self.app.pid()));
         }
-        // Whatever the keeper says, dropping it ends what is left.
-        let _ = self.spawner.end_all().await;
-        Log::read(&self.log)
+        let ended = self.spawner.end_all().await;
+        ended.map_err(|error| {
+            format!("{error} or does not answer: what the application leaves behind is not known, look for it with ps")
+        })?;
+        Ok(Log::read(&self.log))
     }
 }
 

@@ -98,10 +98,19 @@ fn three_when_a_subject_file_is_wrong() {
 
 #[test]
 fn four_when_nothing_is_selected() {
-    for args in [["run", "nothing/like-this"], ["list", "nothing/*"]] {
+    for args in [
+        &["run", "nothing/like-this"][..],
+        &["list", "nothing/*"],
+        // What is there must not hide what is misspelled.
+        &["run", "wire/minimal-get", "wire/minimal-gte"],
+        &["list", "--tag", "no-such-tag"],
+        &["run", "--spec", "W01", "--spec", "X99"],
+    ] {
         let run = run(args);
         assert_eq!(run.code, Some(4), "{}", run.stderr);
-        assert!(run.stderr.contains(&format!("no case is selected by `{}`", args[1])), "{}", run.stderr);
+        let message =
+            run.stderr.lines().find(|line| line.contains("no case is selected by ")).unwrap_or_default();
+        assert!(message.contains(&format!("`{}`", args.last().unwrap())), "{}", run.stderr);
     }
 }
 

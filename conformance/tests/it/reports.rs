@@ -108,6 +108,7 @@ fn events() -> Vec<Event> {
             jobs: 8,
             seed: Some(42),
             command: "conformance run".into(),
+            whole_command: "conformance run --shuffle=42".into(),
         }),
         Event::CaseStarted { id: "wire/passed".into(), round: 1 },
         result("wire/passed", Class::Must, Verdict::Passed, vec![good(1)]),

@@ -116,6 +116,8 @@ fn a_run_in_which_nothing_ran_is_no_success() {
     assert_eq!(lswsgi(&cases, &["--min", "0"]).code, Some(0));
     assert_eq!(lswsgi(&six(), &["--min", "7"]).code, Some(4));
     assert_eq!(lswsgi(&six(), &["--min", "6"]).code, Some(0));
+    // Rounds make no more cases of them.
+    assert_eq!(lswsgi(&six(), &["--min", "7", "--repeat", "2"]).code, Some(4));
 }
 
 #[test]
@@ -166,6 +168,70 @@ fn what_failed_can_be_run_again_without_naming_it() {
     let damaged = run(&["--rerun-failed"]);
     assert_eq!(damaged.code, Some(2), "{}", damaged.stderr);
     assert!(damaged.stderr.contains("line 1 is no event"), "{}", damaged.stderr);
+}
+
+#[test]
+fn what_failed_of_a_share_is_run_again_whole_and_what_is_gone_is_told() {
+    let state = tempfile::tempdir().unwrap();
+    let subject = Scripted::new("exec \"$0\" -m \"$1\"", "");
+    let wrong = scenario("worker", "hello", WRONG);
+    let cases = folder(&["a", "b", "c", "d", "e", "f"].map(|name| (name, wrong.as_str())));
+    let run = |args: &[&str]| {
+        let mut command = subject.command(&cases);
+        support::finished(command.args(args).env("XDG_STATE_HOME", state.path()).output().unwrap())
+    };
+    assert!(run(&["--shard", "1/2"]).last_line().starts_with("0 passed, 3 failed"));
+    let again = run(&["--shard", "1/2", "--rerun-failed"]);
+    assert!(again.last_line().starts_with("0 passed, 3 failed"), "{}{}", again.stdout, again.stderr);
+
+    fs::remove_file(cases.path().join("case/e.toml")).unwrap();
+    let fewer = run(&["--rerun-failed"]);
+    assert!(fewer.last_line().starts_with("0 passed, 2 failed"), "{}", fewer.stdout);
+    assert!(
+        fewer.stderr.contains("case/e failed in the last run and is no case any more"),
+        "{}",
+        fewer.stderr
+    );
+}
+
+#[test]
+fn the_commands_of_a_report_repeat_it_also_where_paths_have_spaces() {
+    let subject = Scripted::new("exec \"$0\" -m \"$1\"", "");
+    let odd = subject.folder.path().join("it's an odd folder");
+    fs::create_dir_all(odd.join("case")).unwrap();
+    fs::write(odd.join("case/a.toml"), scenario("worker", "hello", WRONG)).unwrap();
+    fs::write(odd.join("case/b.toml"), scenario("worker", "hello", RIGHT)).unwrap();
+    let mut command = support::program();
+    command.arg("run").arg("--subject").arg(subject.folder.path().join("subject.toml"));
+    command.arg("--scenarios").arg(&odd).args(["case/a*", "--shuffle", "--timeout", "9s"]);
+    let first = support::finished(command.output().unwrap());
+    assert_eq!(first.code, Some(1), "{}{}", first.stdout, first.stderr);
+    for (start, more) in [("     again: ", " --timeout 9s case/a"), ("this order again: ", "")] {
+        let line = first.stdout.lines().find_map(|line| line.strip_prefix(start)).unwrap();
+        assert!(line.ends_with(more), "{line}");
+        let mut again = std::process::Command::new("sh");
+        again.args(["-c", line]).env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
+        let again = support::finished(again.output().unwrap());
+        assert_eq!(again.code, Some(1), "{line}: {}{}", again.stdout, again.stderr);
+        assert!(again.last_line().starts_with("0 passed, 1 failed, 0 skipped ("), "{}", again.stdout);
+    }
+}
+
+#[test]
+fn a_case_whose_keeper_is_killed_has_not_passed() {
+    let app = "import os\ndef application(environ, start_response):\n    \
+               parent = lambda pid: int(open(f'/proc/{pid}/stat').read().rsplit(')')[-1].split()[1])\n    \
+               os.kill(parent(os.getppid()), 9)\n    \
+               start_response('200 OK', [])\n    return []\n";
+    let subject = Scripted::new("exec \"$0\" -m \"$1\"", app);
+    let right = scenario("worker", "hello", RIGHT);
+    let cases = folder(&[("a", &right), ("b", &scenario("worker", "app", RIGHT))]);
+    let mut command = subject.command(&cases);
+    // What the keeper would have removed goes with the test.
+    let run = support::finished(command.env("TMPDIR", subject.folder.path()).output().unwrap());
+    assert_eq!(run.code, Some(5), "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("ERROR case/b "), "{}", run.stdout);
+    assert!(run.stdout.contains("the spawner process has ended"), "{}", run.stdout);
 }
 
 #[test]
