@@ -22,6 +22,7 @@ use super::case;
 use super::log::Log;
 use super::process::too_much_log;
 use super::schedule::Plan;
+use super::stage::temporary;
 use crate::Error;
 use crate::event::{Part, Verdict};
 use crate::report;
@@ -182,7 +183,7 @@ async fn ask(
         harness("the parent process of applications does not work")(io::Error::other(error))
     };
     let spawner = Spawner::start(&plan.spawner, ["spawner"]).await.map_err(spawner_fails)?;
-    let folder = spawner.make_folder(&std::env::temp_dir()).await.map_err(spawner_fails)?;
+    let folder = spawner.make_folder(&temporary()).await.map_err(spawner_fails)?;
     let log = folder.join("stderr.log");
     let command = subject.command(role, &plan.place)?.log(AppLog::Append(log.clone()));
     let transcript = Transcript::new();

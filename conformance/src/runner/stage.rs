@@ -19,6 +19,10 @@ use super::peer::Peer;
 use super::schedule::Plan;
 use crate::subject::Account;
 
+/// Bytes of the longest folder that sockets can be below: 107 are the most for the whole path, the rest is for
+/// `/lsapi-XXXXXX/app.sock`.
+const LONGEST: usize = 107 - 22;
+
 /// What a case runs on. Everything in it goes when the case is over.
 pub(super) struct Stage {
     pub(super) transcript: Transcript,
@@ -46,7 +50,7 @@ impl Stage {
         let runner = |error: SpawnerError| StageError::Runner(error.to_string());
         let spawner = Spawner::start(&plan.spawner, ["spawner"]).await.map_err(runner)?;
         // The keeper removes it, however this program ends.
-        let folder = spawner.make_folder(&std::env::temp_dir()).await.map_err(runner)?;
+        let folder = spawner.make_folder(&temporary()).await.map_err(runner)?;
         let work =
             work(&folder, plan.place.account.as_ref()).map_err(missing("a folder for the application"))?;
         let log = folder.join("stderr.log");
@@ -108,6 +112,13 @@ impl Stage {
         })?;
         Ok(Log::read(&self.log))
     }
+}
+
+/// Where the folders of cases go: the place for temporary files, or `/tmp` where the path of a socket below that would be
+/// longer than the system takes.
+pub(super) fn temporary() -> PathBuf {
+    let place = std::env::temp_dir();
+    if place.as_os_str().len() > LONGEST { PathBuf::from("/tmp") } else { place }
 }
 
 /// Makes a folder in `folder` that belongs to the user the application runs as.

@@ -235,6 +235,16 @@ fn a_case_whose_keeper_is_killed_has_not_passed() {
 }
 
 #[test]
+fn a_place_for_temporary_files_may_be_too_deep_for_sockets() {
+    let subject = Scripted::new("exec \"$0\" -m \"$1\"", "");
+    let deep = subject.folder.path().join("x".repeat(120));
+    fs::create_dir(&deep).unwrap();
+    let cases = folder(&[("a", &scenario("listen", "hello", RIGHT))]);
+    let run = support::finished(subject.command(&cases).env("TMPDIR", &deep).output().unwrap());
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
 fn a_record_that_cannot_be_kept_is_told_and_changes_nothing() {
     let subject = Scripted::new("exec \"$0\" -m \"$1\"", "");
     let file = subject.folder.path().join("subject.toml");
