@@ -58,7 +58,8 @@ pub fn coverage(cases: &[Scenario]) -> String {
 }
 
 /// All checks, in their order.
-fn checks() -> Vec<String> {
+#[must_use]
+pub fn checks() -> Vec<String> {
     let mut checks = Vec::new();
     for (letter, last) in CHECKS {
         for number in 1..=last {

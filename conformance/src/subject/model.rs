@@ -10,6 +10,7 @@ use super::SubjectError;
 use super::place::Place;
 use super::role::RoleTable;
 use super::{file, foreign};
+use crate::again::shell_word;
 use crate::{Error, binary, checkout};
 
 /// An application that plays roles.
@@ -131,7 +132,8 @@ impl Subject {
     pub fn build_command(&self) -> Option<String> {
         let command = self.build.as_ref()?;
         let file = self.folder.join(command);
-        Some(if file.is_file() { checkout::shown(&file).display().to_string() } else { command.clone() })
+        let of_file = || shell_word(&checkout::shown(&file).display().to_string());
+        Some(if file.is_file() { of_file() } else { command.clone() })
     }
 
     /// The command that plays `role`, a role it has.
