@@ -11,7 +11,7 @@ use mock_lsws::scenario::{
 use mock_lsws::{Ack, End, Incoming, Response, Violation};
 
 use super::case::Case;
-use super::steps::{incoming, problem};
+use super::steps::{incoming, is_by_the_way, problem};
 use crate::event::Problem;
 
 /// How long a response may take when the step does not say.
@@ -101,6 +101,7 @@ impl Case<'_> {
         let mut at = 0;
         // Whether the current pattern has applied already.
         let mut applied = false;
+        let mut text = Joined::default();
         while let Some(pattern) = patterns.get(at) {
             let limit = pattern.within.map_or(PACKET_LIMIT, |within| within.0);
             let started = Instant::now();
@@ -108,23 +109,36 @@ impl Case<'_> {
             if peer.is_full() {
                 return Err(vec![problem("packets", &pattern.to_string(), "more than the runner takes")]);
             }
-            if is_by_the_way(&arrived, patterns) {
-                continue;
+            if let Incoming::Packet(packet) = &arrived {
+                let packet = packet.decode();
+                let is_asked_for = matches!(packet, AppPacket::Stderr(_))
+                    && patterns.iter().any(|pattern| pattern.accepts(PacketKind::Stderr));
+                if is_by_the_way(&packet) && !is_asked_for {
+                    continue;
+                }
             }
             let (kind, packet) = match &arrived {
                 Incoming::Packet(packet) => (PacketKind::of(&packet.decode()), Some(packet)),
                 Incoming::Eof { partial: 0 } => (PacketKind::Eof, None),
-                other => return Err(vec![unexpected(patterns, at, other, started.elapsed())]),
+                other => return Err(text.wrong_or(unexpected(patterns, at, other, started.elapsed()))),
             };
             // Patterns that may be absent, or have applied, make way for the one this packet fits.
             let Some(found) = fitting(patterns, at, applied, kind) else {
-                return Err(vec![unexpected(patterns, at, &arrived, started.elapsed())]);
+                return Err(text.wrong_or(unexpected(patterns, at, &arrived, started.elapsed())));
             };
             let Some(pattern) = patterns.get(found) else { break };
             if let Some(packet) = packet {
-                let wrong = pattern.check(&packet.decode(), &plan.root, &mut vars);
+                let packet = packet.decode();
+                let packet = text.with(found, packet)?;
+                let wrong = pattern.check(&packet, &plan.root, &mut vars);
+                let wrong: Vec<_> = wrong.into_iter().map(Problem::from).collect();
                 if !wrong.is_empty() {
-                    return Err(wrong.into_iter().map(Problem::from).collect());
+                    if !is_text(kind) {
+                        return Err(wrong);
+                    }
+                    text.wrong = wrong;
+                    (at, applied) = (found, pattern.repeat.may_go_on());
+                    continue;
                 }
             }
             (at, applied) = if pattern.repeat.may_go_on() { (found, true) } else { (found + 1, false) };
@@ -144,6 +158,54 @@ impl Case<'_> {
     }
 }
 
+/// The bytes of the packets that stand in one place: how an application divides a text into packets is its own affair.
+#[derive(Default)]
+struct Joined {
+    /// The place.
+    at: usize,
+    kind: Option<PacketKind>,
+    bytes: Vec<u8>,
+    /// Why they are not yet what is expected there.
+    wrong: Vec<Problem>,
+}
+
+impl Joined {
+    /// `packet`, which stands at `at`, with the bytes that came before it in the same place. An error if another place
+    /// comes with it and the bytes of the one before are not right.
+    fn with<'a>(&'a mut self, at: usize, packet: AppPacket<'a>) -> Result<AppPacket<'a>, Vec<Problem>> {
+        let kind = PacketKind::of(&packet);
+        if (self.at, self.kind) != (at, Some(kind)) {
+            if !self.wrong.is_empty() {
+                return Err(std::mem::take(&mut self.wrong));
+            }
+            (self.at, self.kind) = (at, Some(kind));
+            self.bytes.clear();
+        }
+        self.wrong.clear();
+        Ok(match packet {
+            AppPacket::RespStream(bytes) => {
+                self.bytes.extend(bytes);
+                AppPacket::RespStream(&self.bytes)
+            }
+            AppPacket::Stderr(bytes) => {
+                self.bytes.extend(bytes);
+                AppPacket::Stderr(&self.bytes)
+            }
+            other => other,
+        })
+    }
+
+    /// What is wrong with the bytes of this place, if that is why `problem` came up.
+    fn wrong_or(&mut self, problem: Problem) -> Vec<Problem> {
+        if self.wrong.is_empty() { vec![problem] } else { std::mem::take(&mut self.wrong) }
+    }
+}
+
+/// Packets with bytes that may as well come in several.
+const fn is_text(kind: PacketKind) -> bool {
+    matches!(kind, PacketKind::RespStream | PacketKind::Stderr)
+}
+
 /// How an exchange that read `response` ended. `partial` are bytes of a packet that never became whole.
 fn outcome(response: &Response, partial: usize) -> Result<Outcome, Problem> {
     let expected = |actual: &str| problem("end of the exchange", "an answer or a close", actual);
@@ -157,17 +219,6 @@ fn outcome(response: &Response, partial: usize) -> Result<Outcome, Problem> {
         End::Invalid(invalid) => Err(expected(&format!("bytes that are no packet: {invalid}"))),
         End::TimedOut => Err(expected("silence: neither an answer nor a close")),
         End::TooLong => Err(expected("more than the runner takes")),
-    }
-}
-
-/// Whether `arrived` may come between any two packets and says nothing to the server: text for its log, unless the
-/// patterns are about that, and a piece of a body without a byte in it.
-fn is_by_the_way(arrived: &Incoming, patterns: &[PacketPattern]) -> bool {
-    let Incoming::Packet(packet) = arrived else { return false };
-    match packet.decode() {
-        AppPacket::Stderr(_) => !patterns.iter().any(|pattern| pattern.accepts(PacketKind::Stderr)),
-        AppPacket::RespStream(bytes) => bytes.is_empty(),
-        _ => false,
     }
 }
 
@@ -301,4 +352,20 @@ fn compare_ack(expected: ExpectedAck, ack: Ack) -> Option<Mismatch> {
         ExpectedAck::Nothing => "none",
     };
     (!right).then(|| Mismatch::new("acknowledgement", expected, name(ack)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_joined_within_a_place_and_what_is_wrong_with_it_is_told_at_its_end() {
+        let mut text = Joined::default();
+        assert_eq!(text.with(1, AppPacket::RespStream(b"a")), Ok(AppPacket::RespStream(b"a")));
+        text.wrong = vec![problem("payload", "ab", "a")];
+        assert_eq!(text.with(1, AppPacket::RespStream(b"b")), Ok(AppPacket::RespStream(b"ab")));
+        assert_eq!(text.with(2, AppPacket::RespStream(b"c")), Ok(AppPacket::RespStream(b"c")));
+        text.wrong = vec![problem("payload", "d", "c")];
+        assert_eq!(text.with(3, AppPacket::RespEnd), Err(vec![problem("payload", "d", "c")]));
+    }
 }

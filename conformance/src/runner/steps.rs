@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use lsapi::AppPacket;
 use mock_lsws::scenario::{Action, Expect, MAIN, Outgoing, Pace, PacketKind, Sending, Step};
-use mock_lsws::{Connection, Incoming, within};
+use mock_lsws::{Connection, Incoming, SendError, within};
 
 use super::case::Case;
 use super::peer::Peer;
@@ -49,11 +50,9 @@ impl<'a> Case<'a> {
                     let rest = time.0.saturating_sub(started.elapsed());
                     return match peer.next(rest).await {
                         Incoming::TimedOut => Ok(()),
-                        // While a request runs, text for the server's log may come at any time.
+                        // While a request runs, these may come at any time.
                         Incoming::Packet(packet)
-                            if !peer.is_idle
-                                && !rest.is_zero()
-                                && PacketKind::of(&packet.decode()) == PacketKind::Stderr =>
+                            if !peer.is_idle && !rest.is_zero() && is_by_the_way(&packet.decode()) =>
                         {
                             continue;
                         }
@@ -183,9 +182,13 @@ impl<'a> Case<'a> {
         if peer.is_idle {
             peer.begin();
         }
-        peer.connection.send_paced(bytes, &pace).await.map_err(|error| {
-            vec![problem("sending", "the application to take what it is sent", &error.to_string())]
-        })
+        match peer.connection.send_paced(bytes, &pace).await {
+            // An application may close before it has taken everything: what it has said until then is judged.
+            Ok(()) | Err(SendError::Closed { .. } | SendError::Reset { .. }) => Ok(()),
+            Err(error) => {
+                Err(vec![problem("sending", "the application to take what it is sent", &error.to_string())])
+            }
+        }
     }
 
     async fn expect_eof(&mut self, on: &str, limit: Duration, or_reset: bool) -> Result<(), Vec<Problem>> {
@@ -202,6 +205,16 @@ impl<'a> Case<'a> {
                 other => return Err(vec![problem("connection", &expected, &incoming(&other))]),
             }
         }
+    }
+}
+
+/// Whether `packet` may come between any two others and says nothing to the server: text for its log, and a piece of a body
+/// without a byte in it.
+pub(super) fn is_by_the_way(packet: &AppPacket<'_>) -> bool {
+    match packet {
+        AppPacket::Stderr(_) => true,
+        AppPacket::RespStream(bytes) => bytes.is_empty(),
+        _ => false,
     }
 }
 
