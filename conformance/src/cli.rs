@@ -119,8 +119,13 @@ pub struct RunArgs {
     /// which is `nobody` where it says nothing]
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
-    /// An application that runs already: a Unix path, host:port or [v6]:port. Cases about its process are skipped
-    #[arg(long, value_name = "ADDR", conflicts_with_all = ["binary", "user"])]
+    /// An application that runs already. Cases about its process are skipped.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        conflicts_with_all = ["binary", "user"],
+        help = "An application that runs already: a Unix path, host:port or [v6]:port. Cases about its process are skipped"
+    )]
     pub connect: Option<Address>,
     /// The one role that application plays; not needed with a --subject whose requests say which
     #[arg(long, value_name = "ROLE", requires = "connect")]
