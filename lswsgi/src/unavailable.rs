@@ -66,11 +66,7 @@ impl<D: Detach> Handler for Unavailable<'_, D> {
         if try_again {
             self.exchange.end_after_this();
         }
-        let end = self.exchange.end();
-        let mut outbound = self.exchange.outbound(&self.gil);
-        if page::send(&self.gil, &mut outbound, 500, page::INTERNAL_ERROR, end).is_err() {
-            log::debug(format_args!("the client or the server is gone; nobody will read the error response"));
-        }
+        page::answer(&self.gil, &self.exchange, 500, page::INTERNAL_ERROR);
         if try_again { Verdict::Leave(Leave::TryAgain) } else { Verdict::Continue }
     }
 }

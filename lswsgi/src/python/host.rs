@@ -166,7 +166,7 @@ impl<'py> Host<'py> {
         log::info(format_args!(
             "answering 411: a request body without a length, and --unknown-length is 411"
         ));
-        self.answer(411, b"411 Length Required\n");
+        page::answer(&self.gil, &self.exchange, 411, b"411 Length Required\n");
         Verdict::Continue
     }
 
@@ -176,16 +176,8 @@ impl<'py> Host<'py> {
         if try_again {
             self.exchange.end_after_this();
         }
-        self.answer(500, page::INTERNAL_ERROR);
+        page::answer(&self.gil, &self.exchange, 500, page::INTERNAL_ERROR);
         if try_again { Verdict::Leave(Leave::TryAgain) } else { Verdict::Continue }
-    }
-
-    fn answer(&self, status: u16, text: &[u8]) {
-        let end = self.exchange.end();
-        let mut outbound = self.exchange.outbound(&self.gil);
-        if page::send(&self.gil, &mut outbound, status, text, end).is_err() {
-            log::debug(format_args!("the client or the server is gone; nobody will read that"));
-        }
     }
 
     /// Calls the result's `close()`, if it has one.
@@ -220,14 +212,12 @@ pub enum NotCalled {
     Failed(PyErr),
     /// The length of its body is not known, and has to be.
     LengthRequired,
-    /// It names no script.
-    NoScript,
 }
 
 /// A request as the application is to be called for it.
 pub struct Call<'py> {
     environ: Bound<'py, PyDict>,
-    /// The script it names; with an application of the command line nobody asks.
+    /// The script it names, if it does; with an application of the command line nobody asks.
     script: Option<Script>,
 }
 
@@ -242,7 +232,7 @@ impl<'py> Handler for Host<'py> {
         }
         let script = match self.source {
             Source::Application(_) => None,
-            Source::Scripts(_) => Some(Script::of(request).ok_or(NotCalled::NoScript)?),
+            Source::Scripts(_) => Script::of(request),
         };
         Ok(Call { environ: self.build_environ(request).map_err(NotCalled::Failed)?, script })
     }
@@ -252,15 +242,14 @@ impl<'py> Handler for Host<'py> {
             Ok(call) => call,
             Err(NotCalled::Failed(error)) => return self.fail(error.into(), None),
             Err(NotCalled::LengthRequired) => return self.require_length(),
-            Err(NotCalled::NoScript) => {
-                return self
-                    .refuse("the request names no script, and no application was named with -m", false);
-            }
         };
         let found = match (&mut self.source, script) {
-            (Source::Scripts(scripts), Some(script)) => scripts.find(&script),
             (Source::Application(application), _) => Ok(application.clone()),
-            (Source::Scripts(_), None) => return Verdict::Continue,
+            (Source::Scripts(scripts), Some(script)) => scripts.find(&script),
+            (Source::Scripts(_), None) => {
+                let reason = "the request names no script, and no application was named with -m";
+                return self.refuse(reason, false);
+            }
         };
         let application = match found {
             Ok(application) => application,

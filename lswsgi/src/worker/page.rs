@@ -1,10 +1,19 @@
 //! A response of the runtime's own: a status and a line of plain text.
 
-use crate::worker::exchange::Detach;
+use crate::log;
+use crate::worker::exchange::{Detach, Exchange};
 use crate::worker::outbound::{End, Lost, Outbound};
 
 /// What is answered when the application cannot answer.
 pub const INTERNAL_ERROR: &[u8] = b"500 Internal Server Error\n";
+
+/// Answers the request under way on `exchange` with `status` and `text`, as far as there is anybody to answer.
+pub fn answer<D: Detach>(gil: &D, exchange: &Exchange, status: u16, text: &[u8]) {
+    let end = exchange.end();
+    if send(gil, &mut exchange.outbound(gil), status, text, end).is_err() {
+        log::debug(format_args!("the client or the server is gone; nobody will read that"));
+    }
+}
 
 /// Answers with `status` and `text`, in the place of whatever has been started and not been sent.
 ///
