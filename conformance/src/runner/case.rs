@@ -126,20 +126,22 @@ pub(super) fn highest_core_limit() -> Option<u64> {
 pub(super) async fn attempt(plan: &Plan, scenario: &Scenario, number: u32) -> Result<Attempt, String> {
     let started = Instant::now();
     let failed = |step: Option<&Step>, kind, problems| Part::Failed(failure(scenario, step, kind, problems));
-    let (stage, main) = match Stage::set(plan, scenario).await {
+    let not_started = |reason: String| {
+        let problem = Problem { field: "start".into(), expected: None, actual: reason };
+        Ok(Attempt {
+            number,
+            duration: started.elapsed(),
+            exchange: failed(None, FailureKind::Mismatch, vec![problem]),
+            ending: Part::NotJudged,
+            stderr: Vec::new(),
+            transcript: Vec::new(),
+        })
+    };
+    let (stage, main) = match Stage::set(plan, &plan.subject, &scenario.start).await {
         Ok(stage) => stage,
         Err(StageError::Runner(message)) => return Err(message),
-        Err(StageError::Subject(reason)) => {
-            let problem = Problem { field: "start".into(), expected: None, actual: reason };
-            return Ok(Attempt {
-                number,
-                duration: started.elapsed(),
-                exchange: failed(None, FailureKind::Mismatch, vec![problem]),
-                ending: Part::NotJudged,
-                stderr: Vec::new(),
-                transcript: Vec::new(),
-            });
-        }
+        Err(StageError::NoCommand(error)) => return not_started(error.to_string()),
+        Err(StageError::Subject(reason)) => return not_started(reason),
     };
     let mut case = Case {
         plan,

@@ -21,7 +21,7 @@ const ALARMS: [(&str, &str); 3] = [
 const MOST_ALARMS: usize = 3;
 
 /// An application's stderr.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Log {
     text: String,
 }

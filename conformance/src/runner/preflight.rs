@@ -12,17 +12,14 @@ use anstream::adapter::strip_str;
 use futures_util::StreamExt;
 use futures_util::stream;
 use lsapi::{AppPacket, RequestBuilder};
-use mock_lsws::scenario::{Mode, Scenario};
-use mock_lsws::{
-    AppLog, Connection, DEFAULT_BACKLOG, Exit, Incoming, Listener, Spawner, SpawnerError, Transcript,
-    socketpair, within,
-};
+use mock_lsws::scenario::{Mode, Scenario, Start};
+use mock_lsws::{Connection, Exit, Incoming, within};
 
 use super::case;
 use super::log::Log;
 use super::process::too_much_log;
 use super::schedule::Plan;
-use super::stage::temporary;
+use super::stage::{Stage, StageError};
 use crate::Error;
 use crate::event::{Part, Verdict};
 use crate::report;
@@ -178,41 +175,26 @@ async fn ask(
     limit: Duration,
     enough: impl Fn(&Incoming) -> bool,
 ) -> Result<Answer, Error> {
-    let harness = |what| move |source| Error::Harness { what, source };
-    let spawner_fails = |error: SpawnerError| {
-        harness("the parent process of applications does not work")(io::Error::other(error))
-    };
-    let spawner = Spawner::start(&plan.spawner, ["spawner"]).await.map_err(spawner_fails)?;
-    let folder = spawner.make_folder(&temporary()).await.map_err(spawner_fails)?;
-    let log = folder.join("stderr.log");
-    let command = subject.command(role, &plan.place)?.log(AppLog::Append(log.clone()));
-    let transcript = Transcript::new();
-    let no_socket = harness("there is no socket for the application");
-    let listen = |error| harness("there is no listening socket")(io::Error::other(error));
-    let (input, listener) = match mode {
-        Mode::Worker => {
-            let (theirs, ours) = socketpair().map_err(no_socket)?;
-            (theirs, Err(ours))
+    let (stage, main) = match Stage::set(plan, subject, &Start::new(mode, role)).await {
+        Ok(set) => set,
+        Err(StageError::Runner(message)) => {
+            let source = io::Error::other(message);
+            return Err(Error::Harness { what: "the subject could not be tried", source });
         }
-        Mode::Listen => {
-            let made = Listener::unix(&folder.join("app.sock"), DEFAULT_BACKLOG).map_err(listen)?;
-            (made.share().map_err(no_socket)?, Ok(made))
+        Err(StageError::NoCommand(error)) => return Err(error.into()),
+        Err(StageError::Subject(trouble)) => {
+            return Ok(Answer { last: None, trouble, exit: None, log: Log::default() });
         }
     };
-    let trouble = |trouble: String| Ok(Answer { last: None, trouble, exit: None, log: Log::read(&log) });
-    let app = match spawner.spawn(&command, input).await {
-        Ok(app) => app,
-        Err(error) => return trouble(error.to_string()),
-    };
-    let connection = match listener {
-        Ok(listener) => {
-            Connection::connect(listener.address(), &transcript).await.map_err(|error| error.to_string())
-        }
-        Err(ours) => Connection::from_socket(ours, &transcript).map_err(|error| error.to_string()),
-    };
-    let mut connection = match connection {
-        Ok(connection) => connection,
-        Err(error) => return trouble(error),
+    let trouble =
+        |trouble: String| Ok(Answer { last: None, trouble, exit: None, log: Log::read(&stage.log) });
+    let mut connection = match (main, &stage.listener) {
+        (Some(peer), _) => peer.connection,
+        (None, Some(listener)) => match Connection::connect(listener.address(), &stage.transcript).await {
+            Ok(connection) => connection,
+            Err(error) => return trouble(error.to_string()),
+        },
+        (None, None) => return trouble("there is no socket to talk to it through".into()),
     };
     let env = subject.request_env(role, &plan.place);
     let request =
@@ -230,15 +212,15 @@ async fn ask(
     };
     let last = tokio::select! {
         last = answered => last,
-        _ = too_much_log(&log) => return trouble("it writes to its stderr without end".into()),
+        _ = too_much_log(&stage.log) => return trouble("it writes to its stderr without end".into()),
     };
     let has_closed = matches!(last, Incoming::Eof { .. } | Incoming::Reset { .. });
-    let exit = if has_closed { tokio::time::timeout(END_LIMIT, app.wait()).await.ok() } else { None };
+    let exit = if has_closed { tokio::time::timeout(END_LIMIT, stage.app.wait()).await.ok() } else { None };
     connection.close();
     Ok(Answer {
         last: Some(last),
         trouble: String::new(),
         exit: exit.and_then(Result::ok),
-        log: Log::read(&log),
+        log: Log::read(&stage.log),
     })
 }

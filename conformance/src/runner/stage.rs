@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use mock_lsws::scenario::{HandedLimit, Mode, Scenario, SocketKind, Vars};
+use mock_lsws::scenario::{HandedLimit, Mode, SocketKind, Start, Vars};
 use mock_lsws::{
     AppLog, Connection, DEFAULT_BACKLOG, Listener, Resource, SpawnedApp, Spawner, SpawnerError, Transcript,
     socketpair,
@@ -17,7 +17,7 @@ use super::case::highest_core_limit;
 use super::log::Log;
 use super::peer::Peer;
 use super::schedule::Plan;
-use crate::subject::Account;
+use crate::subject::{Account, Subject, SubjectError};
 
 /// Bytes of the longest folder that sockets can be below: 107 are the most for the whole path, the rest is for
 /// `/lsapi-XXXXXX/app.sock`.
@@ -39,14 +39,19 @@ pub(super) struct Stage {
 pub(super) enum StageError {
     /// Something this program needs for itself is missing. Says nothing about the subject.
     Runner(String),
+    /// The subject has no command that could be run.
+    NoCommand(SubjectError),
     /// The application could not be started.
     Subject(String),
 }
 
 impl Stage {
-    /// Starts everything. In worker mode the connection is there from the beginning.
-    pub(super) async fn set(plan: &Plan, scenario: &Scenario) -> Result<(Self, Option<Peer>), StageError> {
-        let start = &scenario.start;
+    /// Starts `subject` as `start` says. In worker mode the connection is there from the beginning.
+    pub(super) async fn set(
+        plan: &Plan,
+        subject: &Subject,
+        start: &Start,
+    ) -> Result<(Self, Option<Peer>), StageError> {
         let runner = |error: SpawnerError| StageError::Runner(error.to_string());
         let spawner = Spawner::start(&plan.spawner, ["spawner"]).await.map_err(runner)?;
         // The keeper removes it, however this program ends.
@@ -60,8 +65,7 @@ impl Stage {
             let value = value.render(&vars).map_err(|error| StageError::Subject(error.to_string()))?;
             env.push((name.into(), value.into()));
         }
-        let command = plan.subject.command(&start.role, &plan.place);
-        let mut command = command.map_err(|error| StageError::Subject(error.to_string()))?;
+        let mut command = subject.command(&start.role, &plan.place).map_err(StageError::NoCommand)?;
         command = command.envs(env).directory(work.clone()).log(AppLog::Append(log.clone()));
         if let Some(limit) = start.core_limit {
             let hard = highest_core_limit();
@@ -116,7 +120,7 @@ impl Stage {
 
 /// Where the folders of cases go: the place for temporary files, or `/tmp` where the path of a socket below that would be
 /// longer than the system takes.
-pub(super) fn temporary() -> PathBuf {
+fn temporary() -> PathBuf {
     let place = std::env::temp_dir();
     if place.as_os_str().len() > LONGEST { PathBuf::from("/tmp") } else { place }
 }

@@ -95,6 +95,12 @@ pub struct Start {
 }
 
 impl Start {
+    /// Just this: `role`, with `mode` on descriptor 0.
+    #[must_use]
+    pub fn new(mode: Mode, role: &str) -> Self {
+        Self { mode, socket: None, role: role.to_owned(), env: Pairs::default(), core_limit: None }
+    }
+
     /// What kind of socket the application listens on.
     #[must_use]
     pub fn socket(&self) -> SocketKind {
