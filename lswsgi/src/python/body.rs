@@ -21,7 +21,8 @@ impl<'py> Host<'py> {
         if let Some(body) = only_chunk(result) {
             return self.finish(body.as_bytes());
         }
-        if let Ok(wrapper) = result.cast_exact::<FileWrapper>()
+        let wrapper = result.cast_exact::<FileWrapper>().ok();
+        if let Some(wrapper) = wrapper
             && let Some(file) = RealFile::of(wrapper)?
         {
             return self.send_file(file);
@@ -40,7 +41,12 @@ impl<'py> Host<'py> {
                 chunk.cast::<PyBytes>().map_err(|_| not_bytes("the application must yield", &chunk))?;
             if !bytes.as_bytes().is_empty() {
                 let mut outbound = self.outbound()?;
-                outbound.write(&self.gil, bytes.as_bytes(), End::No)?;
+                let mut bytes = bytes.as_bytes();
+                if wrapper.is_some() {
+                    // "until the end is reached, or until Content-Length bytes have been written": no surplus to warn of.
+                    bytes = &bytes[..bytes.len().min(outbound.room())];
+                }
+                outbound.write(&self.gil, bytes, End::No)?;
                 // What follows would not be sent, however much it is: an endless stream asked for with HEAD is one case.
                 if outbound.is_full() {
                     break;

@@ -297,13 +297,19 @@ impl Outbound {
         self.abandon();
     }
 
+    /// How many bytes of body the declared length has room for. More than fit into memory without one.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        let room = self.declared.map_or(u64::MAX, |declared| declared - self.written);
+        usize::try_from(room).unwrap_or(usize::MAX)
+    }
+
     /// The part of `body` that belongs to the response.
     fn admit<'b>(&mut self, body: &'b [u8]) -> &'b [u8] {
         if self.is_bodyless() {
             return &[];
         }
-        let room = self.declared.map_or(u64::MAX, |declared| declared - self.written);
-        let admitted = body.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        let admitted = body.len().min(self.room());
         if admitted < body.len() && !self.surplus_reported {
             self.surplus_reported = true;
             log::warning(format_args!(

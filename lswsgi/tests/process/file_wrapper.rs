@@ -87,6 +87,12 @@ fn a_declared_length_bounds_a_file_without_a_warning() {
     let (response, log) = respond("at(open('data', 'rb'), 99_990)", "[('Content-Length', '20')]");
     assert!(response.body == data()[99_990..]);
     assert!(log.contains("declared a Content-Length of 20 and produced 10 bytes"), "{log}");
+    for length in ["0", "20", "9000"] {
+        let (response, log) =
+            respond("at(io.BytesIO(DATA), 50)", &format!("[('Content-Length', '{length}')]"));
+        assert!(response.body == data()[50..50 + length.parse::<usize>().unwrap()], "{length}");
+        assert!(!log.contains("warning"), "{length}: {log}");
+    }
 }
 
 #[test]

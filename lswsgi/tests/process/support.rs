@@ -139,6 +139,14 @@ impl Worker {
         }
     }
 
+    /// The most memory it has ever had in use, in kB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the child is ours");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it has not ended");
+        line.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+    }
+
     /// Waits for its end, and for everything it said until then.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let pid = Pid::from_child(&self.child);
