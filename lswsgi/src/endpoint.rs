@@ -5,7 +5,7 @@
 use std::fmt;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use rustix::net::{
 };
 
 use crate::error::Error;
+use crate::sys::{self, Own};
 
 /// What there is to serve.
 #[derive(Debug)]
@@ -76,9 +77,11 @@ impl Endpoint {
         null.and_then(rustix::stdio::dup2_stdin)
             .map_err(Error::system("cannot put /dev/null on descriptor 0"))?;
         Ok(if connected {
+            // Before it is served: the application may fork while it is imported.
+            sys::keep_from_children(Own::Connection, Some(fd.as_raw_fd()));
             Self::Connected(fd)
         } else {
-            Self::Listening(Listener { fd, name: "a listening socket".to_owned(), _file: None })
+            Self::Listening(Listener::new(fd, "a listening socket", None))
         })
     }
 
@@ -93,7 +96,7 @@ impl Endpoint {
         }
         let candidates = resolve(address).map_err(bind_error)?;
         let listener = TcpListener::bind(&candidates[..]).map_err(|error| bind_error(error.to_string()))?;
-        Ok(Self::Listening(Listener { fd: listener.into(), name: address.to_owned(), _file: None }))
+        Ok(Self::Listening(Listener::new(listener.into(), address, None)))
     }
 }
 
@@ -111,7 +114,7 @@ fn bind_unix(path: &Path) -> Result<Listener, String> {
     let listener = UnixListener::bind(path).map_err(|error| error.to_string())?;
     let identity = std::fs::symlink_metadata(path).map_err(|error| error.to_string())?;
     let file = SocketFile { path: path.to_owned(), device_and_inode: (identity.dev(), identity.ino()) };
-    Ok(Listener { fd: listener.into(), name: path.display().to_string(), _file: Some(file) })
+    Ok(Listener::new(listener.into(), &path.to_string_lossy(), Some(file)))
 }
 
 /// Removes a socket file that nobody serves any more. Anything else in the way is left alone and reported.
@@ -166,6 +169,9 @@ fn resolve(address: &str) -> Result<Vec<std::net::SocketAddr>, String> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        if sys::is_forked() {
+            return;
+        }
         let is_ours = std::fs::symlink_metadata(&self.path)
             .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.device_and_inode);
         if is_ours {
@@ -175,7 +181,18 @@ impl Drop for SocketFile {
     }
 }
 
+impl Drop for Listener {
+    fn drop(&mut self) {
+        sys::keep_from_children(Own::Listener, None);
+    }
+}
+
 impl Listener {
+    fn new(fd: OwnedFd, name: &str, file: Option<SocketFile>) -> Self {
+        sys::keep_from_children(Own::Listener, Some(fd.as_raw_fd()));
+        Self { fd, name: name.to_owned(), _file: file }
+    }
+
     /// Makes the socket non-blocking: several processes may wait on it, and only one gets each connection.
     ///
     /// # Errors

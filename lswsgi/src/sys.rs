@@ -4,15 +4,16 @@
 //! The handlers themselves only call [`gate`](crate::worker::gate) and [`answer`](crate::worker::answer), whose functions
 //! used here are async-signal-safe: atomics, the clock, and system calls made directly (`rustix` does not touch `errno`).
 //!
-//! An application may fork, and the child inherits handlers and connection alike. It must not speak on that connection, and
-//! whoever signals it means it to end: in any process but the one that installed them, the handlers do what is default.
+//! An application may fork, and the child inherits handlers and sockets alike. Whoever signals it means it to end: in any
+//! process but the one that installed them, the handlers do what is default. And it must neither speak on the connection nor
+//! keep it open behind its parent's back: in the child its place, and that of the listening socket, is taken by `/dev/null`.
 
 use std::ffi::{OsString, c_int};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{BorrowedFd, IntoRawFd as _, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use crate::exit_code;
 use crate::worker::{answer, gate};
@@ -32,6 +33,55 @@ const CRASH_STACK: usize = 64 * 1024;
 
 /// The process the handlers work for.
 static PROCESS: AtomicI32 = AtomicI32::new(0);
+
+/// This process is a child an application has forked.
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// What takes the place of a socket in such a child; open as long as the process lives.
+static NULL: AtomicI32 = AtomicI32::new(-1);
+
+/// A socket that belongs to this process and not to the children an application forks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Own {
+    /// The connection that is being served.
+    Connection,
+    /// The listening socket.
+    Listener,
+}
+
+/// Those sockets, -1 where there is none.
+static OWN: [AtomicI32; 2] = [AtomicI32::new(-1), AtomicI32::new(-1)];
+
+/// Declares `socket` one that children must not have; `None` before it is closed.
+pub(crate) fn keep_from_children(own: Own, socket: Option<RawFd>) {
+    OWN[own as usize].store(socket.unwrap_or(-1), Ordering::SeqCst);
+}
+
+/// Sees to it that children of this process are told from it, and have no socket of its.
+pub(crate) fn watch_forks() -> io::Result<()> {
+    let null = std::fs::File::open("/dev/null")?;
+    NULL.store(null.into_raw_fd(), Ordering::SeqCst);
+    // SAFETY: the handler is async-signal-safe, as the child of a process with threads needs it.
+    match unsafe { libc::pthread_atfork(None, None, Some(on_fork)) } {
+        0 => Ok(()),
+        errno => Err(io::Error::from_raw_os_error(errno)),
+    }
+}
+
+/// Runs in a child before anything else does. (Not in one that only lives until its `exec`, as those of `subprocess` do.)
+extern "C" fn on_fork() {
+    FORKED.store(true, Ordering::SeqCst);
+    let null = NULL.load(Ordering::SeqCst);
+    for socket in OWN.iter().map(|own| own.load(Ordering::SeqCst)).filter(|&socket| socket >= 0) {
+        // SAFETY: dup3 is async-signal-safe and takes no pointers. Whoever owns the number still does, in the child as well.
+        unsafe { libc::dup3(null, socket, libc::O_CLOEXEC) };
+    }
+}
+
+/// Whether this is a child an application has forked.
+pub(crate) fn is_forked() -> bool {
+    FORKED.load(Ordering::Relaxed)
+}
 
 /// The signal the kernel sends when the parent dies. A real-time signal near the end of the range is the least likely to
 /// be an application's own.
@@ -86,7 +136,7 @@ fn install_crash_stack() -> io::Result<()> {
 
 extern "C" fn on_stop(signal: c_int) {
     keep_errno(|| {
-        if is_forked() {
+        if is_another_process() {
             default_action(signal);
         } else if !gate::is_serving() {
             leave_now(exit_code::OK.into());
@@ -99,7 +149,7 @@ extern "C" fn on_stop(signal: c_int) {
 
 extern "C" fn on_parent_death(signal: c_int) {
     keep_errno(|| {
-        if is_forked() {
+        if is_another_process() {
             default_action(signal);
         } else if crate::parent::is_gone() {
             if !gate::is_serving() {
@@ -112,7 +162,7 @@ extern "C" fn on_parent_death(signal: c_int) {
 
 extern "C" fn on_nothing(signal: c_int) {
     keep_errno(|| {
-        if is_forked() {
+        if is_another_process() {
             default_action(signal);
         }
     });
@@ -121,15 +171,16 @@ extern "C" fn on_nothing(signal: c_int) {
 /// Answers the request that is under way, then lets the signal do what it does by default, so that the core file and the
 /// wait status tell the truth. SA_RESETHAND has restored the default action already.
 extern "C" fn on_crash(signal: c_int) {
-    if !is_forked() {
+    if !is_another_process() {
         answer::for_crash();
     }
     // SAFETY: raise is async-signal-safe; with the default action in place and the signal unblocked it does not return.
     unsafe { libc::raise(signal) };
 }
 
-/// Whether this is a child of the process that installed the handlers.
-pub(crate) fn is_forked() -> bool {
+/// Whether this is not the process that installed the handlers. As [`is_forked`], also in a child that shares its memory
+/// with the parent until its `exec`.
+fn is_another_process() -> bool {
     PROCESS.load(Ordering::SeqCst) != rustix::process::getpid().as_raw_pid()
 }
 

@@ -12,8 +12,8 @@ use super::failure::Failure;
 use super::file_wrapper::{FileWrapper, RealFile};
 use super::host::Host;
 use super::request::not_bytes;
-use crate::log;
 use crate::worker::outbound::{End, Outbound, Phase};
+use crate::{log, sys};
 
 impl<'py> Host<'py> {
     /// Sends what the application returned, and the end of the response.
@@ -108,10 +108,14 @@ impl<'py> Host<'py> {
     }
 
     /// The response, which the application must have started.
-    fn outbound(&self) -> PyResult<MutexGuard<'_, Outbound>> {
+    fn outbound(&self) -> Result<MutexGuard<'_, Outbound>, Failure> {
+        // In a child nobody may be left who would give the lock back.
+        if sys::is_forked() {
+            return Err(Failure::Lost);
+        }
         let outbound = self.exchange.outbound(&self.gil);
         if outbound.phase() == Phase::Nothing {
-            return Err(PyAssertionError::new_err("the application did not call start_response()"));
+            return Err(PyAssertionError::new_err("the application did not call start_response()").into());
         }
         Ok(outbound)
     }

@@ -10,13 +10,13 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use pyo3::Python;
 use pyo3::ffi;
+use pyo3::{PyErr, Python};
 
 use super::inspect::{self, Thread};
 use crate::error::Error;
 use crate::venv::Interpreter;
-use crate::{exit_code, log};
+use crate::{exit_code, log, sys};
 
 /// The interpreter this program was built against.
 const BUILD_PYTHON: &str = env!("LSWSGI_PYTHON");
@@ -29,17 +29,31 @@ const ARGV: &CStr = c"lswsgi";
 /// Once per process.
 ///
 /// # Errors
-/// [`Error::Python`] if the interpreter cannot be started; otherwise what `body` returns.
+/// [`Error::Python`] or [`Error::System`] if the interpreter cannot be started; otherwise what `body` returns.
 pub fn with_python<T>(
     interpreter: Option<&Interpreter>,
     exit_timeout: Duration,
     body: impl FnOnce(Python<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
+    sys::watch_forks().map_err(Error::system("cannot prepare for an application that forks"))?;
     let state = initialize(interpreter)?;
     let result = Python::attach(body);
     let code = result.as_ref().err().map_or(exit_code::OK, Error::exit_code);
     finalize(&state, exit_timeout, code);
     result
+}
+
+/// Ends a child the application has forked and that has come back to where only its parent may go on, as Python ends a
+/// program: with the traceback of an `error`, the code of a SystemExit, and its exit handlers.
+pub(super) fn leave_child(py: Python<'_>, error: Option<PyErr>) -> ! {
+    log::info(format_args!("a child the application has forked came back from it and ends here"));
+    let code = error.map_or(0, |error| {
+        // Of a SystemExit it does not return.
+        error.print(py);
+        1
+    });
+    // SAFETY: the interpreter runs, this thread holds its lock, and the process ends.
+    unsafe { ffi::Py_Exit(code) }
 }
 
 /// The version of the interpreter, such as `3.11.7`.

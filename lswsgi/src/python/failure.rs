@@ -15,8 +15,18 @@ use crate::worker::{Exchange, page};
 pub(super) enum Failure {
     /// It raised, or broke a rule for which an exception has been made.
     Raised(PyErr),
-    /// The client or the server is gone.
+    /// The client or the server is gone, or it is the parent's.
     Lost,
+}
+
+impl Failure {
+    /// The exception, if there is one.
+    pub(super) fn into_error(self) -> Option<PyErr> {
+        match self {
+            Self::Raised(error) => Some(error),
+            Self::Lost => None,
+        }
+    }
 }
 
 impl From<PyErr> for Failure {

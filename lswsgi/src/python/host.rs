@@ -9,17 +9,18 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{ffi, intern};
 
+use super::embed;
 use super::environ::Environ;
 use super::errors;
 use super::failure::{self, Failing, Failure};
 use super::input::Input;
 use super::request::{Request, Ticket, Write};
 use super::scripts::{Script, Scripts, Unusable};
-use crate::log;
 use crate::options::{ErrorLog, Options, UnknownLength};
 use crate::worker::outbound::Phase;
 use crate::worker::serve::{Leave, Verdict};
 use crate::worker::{Detach, Exchange, Handler, page};
+use crate::{log, sys};
 
 /// The interpreter lock as the worker sees it: something to let go of while it waits.
 #[derive(Clone, Copy)]
@@ -118,6 +119,7 @@ impl<'py> Host<'py> {
         environ: &Bound<'py, PyDict>,
     ) -> (Option<Bound<'py, PyAny>>, Result<(), Failure>) {
         match application.call1((environ, &self.start_response)) {
+            Ok(result) if sys::is_forked() => (Some(result), Ok(())),
             Ok(result) => {
                 let sent = self.send(&result);
                 (Some(result), sent)
@@ -257,6 +259,9 @@ impl<'py> Handler for Host<'py> {
             Err(Unusable::Told { reason, try_again }) => return self.refuse(&reason, try_again),
         };
         let (result, sent) = self.call(&application, &environ);
+        if sys::is_forked() {
+            embed::leave_child(self.gil.0, sent.err().and_then(Failure::into_error));
+        }
         let verdict = sent.map_or_else(|failure| self.fail(failure, Some(&environ)), |()| Verdict::Continue);
         let closed = result.map_or(Verdict::Continue, |result| self.close(&result, &environ));
         if closed == Verdict::Continue { verdict } else { closed }

@@ -6,10 +6,12 @@ use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
+use super::embed;
 use super::host::Source;
 use super::scripts::Scripts;
 use crate::error::Error;
 use crate::settings::{Application, Settings};
+use crate::sys;
 
 /// Where the application is.
 #[derive(Clone, Debug)]
@@ -130,7 +132,11 @@ pub(super) fn import<'py>(
     let module = util.getattr("module_from_spec")?.call1((&spec,))?;
     let modules = py.import("sys")?.getattr("modules")?;
     modules.set_item(name, &module)?;
-    if let Err(error) = loader.call_method1("exec_module", (&module,)) {
+    let executed = loader.call_method1("exec_module", (&module,));
+    if sys::is_forked() {
+        embed::leave_child(py, executed.err());
+    }
+    if let Err(error) = executed {
         if let Err(missing) = modules.del_item(name)
             && !missing.is_instance_of::<PyKeyError>(py)
         {

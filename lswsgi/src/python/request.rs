@@ -13,9 +13,9 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use super::head;
 use super::host::Gil;
-use crate::log;
 use crate::worker::Exchange;
 use crate::worker::outbound::{End, Outbound, Phase};
+use crate::{log, sys};
 
 /// What ties an object the application holds to one request.
 #[derive(Debug)]
@@ -41,6 +41,11 @@ impl Ticket {
 
     /// The sending side, when another thread's write has ended.
     fn outbound(&self, py: Python<'_>, what: &str) -> PyResult<MutexGuard<'_, Outbound>> {
+        if sys::is_forked() {
+            return Err(PyBrokenPipeError::new_err(format!(
+                "{what} in a child: the connection is its parent's"
+            )));
+        }
         let outbound = self.exchange.outbound(&Gil(py));
         // Asked last: the request may have ended meanwhile.
         self.exchange()

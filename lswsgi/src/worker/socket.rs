@@ -1,12 +1,14 @@
 //! A connected socket: its options, its receive timeout, and sends that try without waiting first.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, recv, send, sockopt};
+
+use crate::sys::{self, Own};
 
 /// How long `recv` waits before the worker looks at its stop flag, its parent and its deadlines. A wake-up that is lost
 /// costs at most this.
@@ -27,10 +29,16 @@ pub(crate) enum Received {
     Interrupted,
 }
 
-/// One accepted or handed-over connection.
+/// One accepted or handed-over connection; there is one at a time.
 #[derive(Debug)]
 pub(crate) struct Socket {
     fd: OwnedFd,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        sys::keep_from_children(Own::Connection, None);
+    }
 }
 
 impl AsFd for Socket {
@@ -47,6 +55,7 @@ impl Socket {
         if matches!(sockopt::socket_domain(&fd)?, AddressFamily::INET | AddressFamily::INET6) {
             sockopt::set_tcp_nodelay(&fd, true)?;
         }
+        sys::keep_from_children(Own::Connection, Some(fd.as_raw_fd()));
         Ok(Self { fd })
     }
 

@@ -6,6 +6,7 @@ mod command_line;
 mod errors;
 mod failing;
 mod file_wrapper;
+mod forking;
 mod large;
 mod leaving;
 mod loading;
