@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use mock_lsws::scenario::{
-    Action, Expect, Generate, MAIN, Mode, Outgoing, Scenario, Sending, SignalTarget, Step,
+    Action, Expect, Generate, MAIN, Mode, Outgoing, Program, Scenario, Sending, SignalTarget, Step,
 };
 
 use crate::checkout;
@@ -29,7 +29,19 @@ pub fn explain(case: &Scenario) -> String {
         Mode::Listen => "descriptor 0 is a listening socket",
     };
     let env: String = case.start.env.0.iter().map(|(name, value)| format!(", {name}={value}")).collect();
-    line("start", &format!("role `{}`, {input}{env}", case.start.role));
+    let args: String = case.start.args.iter().map(|word| format!(" {word}")).collect();
+    let program = match &case.start.program {
+        Program::Role(role) => format!("role `{role}`"),
+        Program::Wsgi(files) => {
+            let names = files.0.iter().map(|(path, _)| path.display().to_string());
+            format!("an application of its own ({})", names.collect::<Vec<_>>().join(", "))
+        }
+    };
+    let args = if args.is_empty() { args } else { format!(" with{args}") };
+    line("start", &format!("{program}{args}, {input}{env}"));
+    for log in &case.logs {
+        line("log", &format!("in the end its stderr is looked at for {log}"));
+    }
     text.push_str("\n  steps\n");
     steps(&mut text, &case.steps, 4);
     text
@@ -94,6 +106,10 @@ fn words(action: &Action) -> String {
             }
         }
         Action::WaitLog { within, .. } => format!("waits for a line on stderr{}", limit(within)),
+        Action::WriteFiles(files) => {
+            let names = files.0.iter().map(|(path, _)| path.display().to_string());
+            format!("writes {}", names.collect::<Vec<_>>().join(" and "))
+        }
         Action::Pause(time) => format!("waits {time}"),
         Action::Parallel(_) => "does at the same time".into(),
     }

@@ -148,7 +148,7 @@ pub(super) async fn attempt(plan: &Plan, scenario: &Scenario, number: u32) -> Re
         scenario,
         stage: &stage,
         peers: main.into_iter().map(|peer| (MAIN.to_owned(), peer)).collect(),
-        vars: Vars::default(),
+        vars: stage.vars(),
         at: None,
         done: Done::default(),
     };
@@ -168,11 +168,15 @@ pub(super) async fn attempt(plan: &Plan, scenario: &Scenario, number: u32) -> Re
         Ok(()) => Part::Passed,
         Err((kind, problems)) => failed(case.at, kind, problems),
     };
-    let Case { peers, done, .. } = case;
+    let Case { peers, done, vars, .. } = case;
     drop(peers);
     let transcript = stage.transcript.clone();
     let log: Log = stage.strike().await?;
-    problems.extend(log.alarms(&scenario.may_log, &plan.root, &done.awaited_lines));
+    problems.extend(log.alarms(scenario, &plan.root, &vars, &done.awaited_lines));
+    // What was not done has left no line.
+    if matches!(exchange, Part::Passed) {
+        problems.extend(log.miscounted(scenario, &plan.root, &vars));
+    }
     let ending = match (problems.is_empty(), &exchange) {
         (true, Part::Passed) => Part::Passed,
         (true, _) => Part::NotJudged,

@@ -4,6 +4,7 @@
 //! disturb each other nor leave anything behind. The steps are split by what they are about: the connection, a response,
 //! the process.
 
+mod app_folder;
 mod case;
 mod exchange;
 mod generate;

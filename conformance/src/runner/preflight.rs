@@ -12,7 +12,7 @@ use anstream::adapter::strip_str;
 use futures_util::StreamExt;
 use futures_util::stream;
 use lsapi::{AppPacket, RequestBuilder};
-use mock_lsws::scenario::{Mode, Scenario, Start};
+use mock_lsws::scenario::{Mode, Program, Scenario, Start};
 use mock_lsws::{Connection, Exit, Incoming, within};
 
 use super::case;
@@ -41,7 +41,10 @@ const END_LIMIT: Duration = Duration::from_secs(5);
 pub(super) async fn check(plan: &Plan) -> Result<(), Error> {
     let to_run = plan.cases.iter().filter(|case| case::why_skipped(plan, case).is_none());
     let roles: BTreeMap<&str, &Scenario> = to_run
-        .map(|case| (case.start.role.as_str(), probe(plan, &case.start.role).unwrap_or(case)))
+        .map(|case| {
+            let name = case.start.program.name();
+            (name, probe(plan, name).unwrap_or(case))
+        })
         .collect();
     let Some((first, rest)) = split_first(roles) else { return Ok(()) };
     // One before the others: a subject that does not work at all is told as soon as possible, and in one way.
@@ -55,7 +58,8 @@ pub(super) async fn check(plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-/// A role, and the scenario that tries it; or a case with the role where there is none.
+/// A role (or `wsgi`, for all cases that bring an application), and the scenario that tries it; or a case with the role
+/// where there is none.
 type Role<'a> = (&'a str, &'a Scenario);
 
 fn split_first<'a>(roles: BTreeMap<&'a str, &'a Scenario>) -> Option<(Role<'a>, Vec<Role<'a>>)> {
@@ -65,15 +69,13 @@ fn split_first<'a>(roles: BTreeMap<&'a str, &'a Scenario>) -> Option<(Role<'a>, 
 }
 
 fn probe<'a>(plan: &'a Plan, role: &str) -> Option<&'a Scenario> {
-    plan.probes.iter().find(|probe| probe.start.role == role)
+    plan.probes.iter().find(|probe| probe.start.program.name() == role)
 }
 
 /// Requires that the subject plays a role once.
 async fn play(plan: &Plan, (role, scenario): Role<'_>) -> Result<(), Error> {
     if !scenario.is_probe() {
-        return react(plan, role, scenario.start.mode, LIMIT)
-            .await?
-            .map_or(Ok(()), |silent| Err(silent.error));
+        return react(plan, &scenario.start, LIMIT).await?.map_or(Ok(()), |silent| Err(silent.error));
     }
     let mut scenario = scenario.clone();
     if !plan.subject.takes(scenario.start.mode) {
@@ -92,7 +94,7 @@ async fn play(plan: &Plan, (role, scenario): Role<'_>) -> Result<(), Error> {
         return Ok(());
     }
     // Who says nothing at all has a plainer trouble than a wrong answer. Who was slow has been waited for.
-    match react(plan, role, scenario.start.mode, Duration::from_secs(1)).await? {
+    match react(plan, &scenario.start, Duration::from_secs(1)).await? {
         Some(silent) if !silent.is_slow => return Err(silent.error),
         _ => {}
     }
@@ -110,9 +112,10 @@ struct Silent {
     error: Error,
 }
 
-/// Sees whether the subject reacts to a request as `role`, rightly or not.
-async fn react(plan: &Plan, role: &str, mode: Mode, limit: Duration) -> Result<Option<Silent>, Error> {
-    let first = ask(plan, &plan.subject, role, mode, limit, |_| true).await?;
+/// Sees whether the subject reacts to a request when it plays the role of `start`, rightly or not.
+async fn react(plan: &Plan, start: &Start, limit: Duration) -> Result<Option<Silent>, Error> {
+    let plainly = Start::new(start.mode, start.program.clone());
+    let first = ask(plan, &plan.subject, &plainly, limit, |_| true).await?;
     let is_slow = matches!(first.last, Some(Incoming::TimedOut));
     let reason = match (&first.last, first.exit) {
         (Some(Incoming::Packet(_) | Incoming::Invalid(_)), _) => return Ok(None),
@@ -122,7 +125,8 @@ async fn react(plan: &Plan, role: &str, mode: Mode, limit: Duration) -> Result<O
         (_, None) => "it closed the connection without reacting to a first request".into(),
     };
     let name = plan.subject.name.clone();
-    let error = SubjectError::NotStarted { name, role: role.to_owned(), reason, stderr: first.log.tail() };
+    let role = start.program.name().to_owned();
+    let error = SubjectError::NotStarted { name, role, reason, stderr: first.log.tail() };
     Ok(Some(Silent { is_slow, error: error.into() }))
 }
 
@@ -133,7 +137,8 @@ async fn refuse(plan: &Plan) -> Result<(), Error> {
     };
     let mode = if subject.takes(Mode::Worker) { Mode::Worker } else { Mode::Listen };
     let is_head = |incoming: &Incoming| status(incoming).is_some();
-    let answer = match ask(plan, &subject, &role, mode, REFUSAL_LIMIT, is_head).await {
+    let start = Start::new(mode, Program::Role(role));
+    let answer = match ask(plan, &subject, &start, REFUSAL_LIMIT, is_head).await {
         Err(Error::Subject(_)) => return Ok(()),
         answer => answer?,
     };
@@ -166,16 +171,15 @@ struct Answer {
     log: Log,
 }
 
-/// Starts `subject` as `role` and reads what it answers to a request, up to the first that is `enough` or no packet.
+/// Starts `subject` as `start` says and reads what it answers to a request, up to the first that is `enough` or no packet.
 async fn ask(
     plan: &Plan,
     subject: &Subject,
-    role: &str,
-    mode: Mode,
+    start: &Start,
     limit: Duration,
     enough: impl Fn(&Incoming) -> bool,
 ) -> Result<Answer, Error> {
-    let (stage, main) = match Stage::set(plan, subject, &Start::new(mode, role)).await {
+    let (stage, main) = match Stage::set(plan, subject, start).await {
         Ok(set) => set,
         Err(StageError::Runner(message)) => {
             let source = io::Error::other(message);
@@ -196,7 +200,7 @@ async fn ask(
         },
         (None, None) => return trouble("there is no socket to talk to it through".into()),
     };
-    let env = subject.request_env(role, &plan.place);
+    let env = stage.request_env(plan, subject, start);
     let request =
         env.into_iter().fold(RequestBuilder::get("/"), |request, (name, value)| request.env(name, value));
     // A process that has ended already shows in what comes back.

@@ -7,12 +7,13 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use mock_lsws::scenario::{HandedLimit, Mode, SocketKind, Start, Vars};
+use mock_lsws::scenario::{HandedLimit, Mode, Program, SocketKind, Start, Template, Vars};
 use mock_lsws::{
     AppLog, Connection, DEFAULT_BACKLOG, Listener, Resource, SpawnedApp, Spawner, SpawnerError, Transcript,
     socketpair,
 };
 
+use super::app_folder::AppFolder;
 use super::case::highest_core_limit;
 use super::log::Log;
 use super::peer::Peer;
@@ -33,6 +34,8 @@ pub(super) struct Stage {
     pub(super) log: PathBuf,
     /// The application's own folder: its working directory, and its place for temporary files.
     pub(super) work: PathBuf,
+    /// The folder of an application that the scenario brings with it.
+    pub(super) app_folder: Option<AppFolder>,
 }
 
 /// Why a case could not start.
@@ -59,14 +62,29 @@ impl Stage {
         let work =
             work(&folder, plan.place.account.as_ref()).map_err(missing("a folder for the application"))?;
         let log = folder.join("stderr.log");
-        let mut env = vec![(OsString::from("TMPDIR"), work.clone().into_os_string())];
-        let vars = Vars::default();
-        for (name, value) in &start.env.0 {
-            let value = value.render(&vars).map_err(|error| StageError::Subject(error.to_string()))?;
-            env.push((name.into(), value.into()));
+        let app_folder = match &start.program {
+            Program::Role(_) => None,
+            Program::Wsgi(files) => {
+                let made = AppFolder::make(&folder, files, plan.place.account.as_ref());
+                Some(made.map_err(missing("a folder for the scenario's application"))?)
+            }
+        };
+        let mut vars = Vars::default();
+        if let Some(app_folder) = &app_folder {
+            vars.note_folder(app_folder.path());
         }
-        let mut command = subject.command(&start.role, &plan.place).map_err(StageError::NoCommand)?;
-        command = command.envs(env).directory(work.clone()).log(AppLog::Append(log.clone()));
+        let render =
+            |text: &Template| text.render(&vars).map_err(|error| StageError::Subject(error.to_string()));
+        let mut env = vec![(OsString::from("TMPDIR"), work.clone().into_os_string())];
+        for (name, value) in &start.env.0 {
+            env.push((name.into(), render(value)?.into()));
+        }
+        let args = start.args.iter().map(render).collect::<Result<Vec<_>, _>>()?;
+        let script = app_folder.as_ref().map(AppFolder::script);
+        let mut command = subject
+            .command(start.program.name(), script.as_deref(), &plan.place)
+            .map_err(StageError::NoCommand)?;
+        command = command.args(args).envs(env).directory(work.clone()).log(AppLog::Append(log.clone()));
         if let Some(limit) = start.core_limit {
             let hard = highest_core_limit();
             let soft = if limit == HandedLimit::Highest { hard } else { Some(0) };
@@ -85,7 +103,7 @@ impl Stage {
                 theirs
             }
             Mode::Listen => {
-                let made = if start.socket() == SocketKind::Tcp {
+                let made = if start.socket == SocketKind::Tcp {
                     Listener::tcp((Ipv4Addr::LOCALHOST, 0).into(), DEFAULT_BACKLOG)
                 } else {
                     Listener::unix(&folder.join("app.sock"), DEFAULT_BACKLOG)
@@ -99,7 +117,22 @@ impl Stage {
         let app = spawner.spawn(&command, input).await;
         let app = app.map_err(|error| StageError::Subject(error.to_string()))?;
         transcript.note(format!("process {} started by {}", app.pid(), spawner.pid()));
-        Ok((Self { transcript, app, spawner, listener, log, work }, main))
+        Ok((Self { transcript, app, spawner, listener, log, work, app_folder }, main))
+    }
+
+    /// The variables that a request of `start` to `subject` carries.
+    pub(super) fn request_env(&self, plan: &Plan, subject: &Subject, start: &Start) -> Vec<(String, String)> {
+        let script = self.app_folder.as_ref().map(AppFolder::script);
+        subject.request_env(start.program.name(), script.as_deref(), &plan.place)
+    }
+
+    /// The names with a value before the first step.
+    pub(super) fn vars(&self) -> Vars {
+        let mut vars = Vars::default();
+        if let Some(folder) = &self.app_folder {
+            vars.note_folder(folder.path());
+        }
+        vars
     }
 
     /// Ends every process and returns what the application wrote to its stderr.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use lsapi::AppPacket;
-use mock_lsws::scenario::{Action, Expect, MAIN, Outgoing, Pace, PacketKind, Sending, Step};
+use mock_lsws::scenario::{Action, Expect, Files, MAIN, Outgoing, Pace, PacketKind, Sending, Step};
 use mock_lsws::{Connection, Incoming, SendError, within};
 
 use super::case::Case;
@@ -91,6 +91,7 @@ impl<'a> Case<'a> {
             Action::WaitLog { line, within } => {
                 self.wait_log(line, within.map_or(END_LIMIT, |within| within.0)).await
             }
+            Action::WriteFiles(files) => self.write_files(files),
             Action::Pause(time) => {
                 tokio::time::sleep(time.0).await;
                 Ok(())
@@ -134,6 +135,13 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
+    fn write_files(&self, files: &Files) -> Result<(), Vec<Problem>> {
+        let Some(folder) = &self.stage.app_folder else {
+            return Err(vec![mistake("a role has no folder to write files into")]);
+        };
+        folder.write(files).map_err(|error| vec![problem("files", "to be written", &error.to_string())])
+    }
+
     async fn send(&mut self, on: &str, sending: &Sending) -> Result<(), Vec<Problem>> {
         let bytes = self.bytes_of(sending)?;
         self.send_bytes(on, &bytes, &sending.pace).await
@@ -144,7 +152,8 @@ impl<'a> Case<'a> {
         let root = &self.plan.root;
         let mut bytes = match &sending.what {
             Outgoing::Request(request) => {
-                let env = self.plan.subject.request_env(&self.scenario.start.role, &self.plan.place);
+                let (plan, start) = (self.plan, &self.scenario.start);
+                let env = self.stage.request_env(plan, &plan.subject, start);
                 let (mut packet, body) = request
                     .make(&env, root, &self.vars)
                     .map_err(|error| vec![mistake(&error.to_string())])?;

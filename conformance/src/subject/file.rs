@@ -24,7 +24,7 @@ struct SubjectTable {
     #[serde(default = "unprivileged")]
     user: String,
     #[serde(default)]
-    provides: Vec<Capability>,
+    provides: Vec<Spanned<Capability>>,
     #[serde(default)]
     declares: Declared,
     #[serde(default)]
@@ -91,6 +91,14 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Subject, ScenarioError> {
             return Err(bad(table.span().start, &message));
         }
     }
+    let told = words.iter().chain(table.env.values()).chain(table.request_env.values());
+    if let Some(wsgi) = table.provides.iter().find(|ability| *ability.get_ref() == Capability::Wsgi)
+        && !told.into_iter().any(|word| word.get_ref().contains("{script}"))
+    {
+        let message = "`wsgi` is running the application in {script}, and nothing here is told {script}: write it in \
+                       `command`, `env` or `request_env`";
+        return Err(bad(wsgi.span().start, message));
+    }
     let modes = match &table.hand_over {
         None => vec![Mode::Worker, Mode::Listen],
         Some(forms) if forms.get_ref().is_empty() => {
@@ -116,7 +124,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Subject, ScenarioError> {
         build: table.build,
         user: table.user,
         modes,
-        provides: table.provides,
+        provides: table.provides.into_iter().map(Spanned::into_inner).collect(),
         declares: table.declares,
         command: table.command.into_inner().into_iter().map(Spanned::into_inner).collect(),
         env: plain(table.env),
@@ -191,8 +199,11 @@ mod tests {
         assert_eq!(subject.declares.kill_window.0, Duration::from_secs(4));
         assert_eq!(subject.declares.max_request_packet, 65_535, "as the reference library, when not said");
         assert_eq!(subject.modes, [Mode::Listen]);
-        assert_eq!(subject.request_env("stderr", &Place::default()), [("B".to_owned(), "/s/e.x".to_owned())]);
-        assert_eq!(subject.request_env("echo", &Place::default()), []);
+        assert_eq!(
+            subject.request_env("stderr", None, &Place::default()),
+            [("B".to_owned(), "/s/e.x".to_owned())]
+        );
+        assert_eq!(subject.request_env("echo", None, &Place::default()), []);
     }
 
     #[test]
@@ -218,6 +229,10 @@ mod tests {
             ),
             (format!("{HEAD}{source}hand_over = []\n[roles]\n"), "x.toml:4:13: `hand_over` is empty"),
             (format!("{HEAD}{source}hand_over = ['conection']\n[roles]\n"), "did you mean `connection`?"),
+            (
+                "name = 'x'\ncommand = ['a']\nprovides = ['threads', 'wsgi']\n[roles]\n".into(),
+                "x.toml:3:24: `wsgi` is running the application in {script}",
+            ),
             ("name = 'x'\ncommand = []\n[roles]\n".into(), "x.toml:2:11: `command` is empty"),
             (
                 "name = 'x'\ncommand = ['a', '{scirpt}']\n[roles]\n".into(),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mock_lsws::Address;
-use mock_lsws::scenario::{Action, Mode, Scenario, SocketKind, Step};
+use mock_lsws::scenario::{Action, Mode, Program, Scenario, SocketKind, Step};
 
 use super::model::{BinarySource, Subject};
 use super::role::RoleTable;
@@ -75,14 +75,23 @@ impl Subject {
 
 /// What `case` does that takes an application started for it, in the words of a scenario.
 pub(super) fn needs_process(case: &Scenario) -> Option<&'static str> {
+    if matches!(case.start.program, Program::Wsgi(_)) {
+        return Some("an application of its own");
+    }
+    if !case.start.args.is_empty() {
+        return Some("`args`");
+    }
     if !case.start.env.0.is_empty() {
         return Some("an environment of its own");
     }
-    if case.start.socket() != SocketKind::Unix {
+    if case.start.socket != SocketKind::Unix {
         return Some("a `socket` of its own");
     }
     if case.start.core_limit.is_some() {
         return Some("`core_limit`");
+    }
+    if !case.logs.is_empty() {
+        return Some("`logs`");
     }
     case.steps.iter().find_map(of_step)
 }

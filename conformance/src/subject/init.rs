@@ -71,8 +71,8 @@ pub fn template(name: Option<&str>, probes: &[Scenario]) -> String {
         .replace("@PROVIDES@", &provides)
         .replace("@BINARY@", &quoted(format!("./{name}")))
         .replace("@NAME@", &quoted(name.to_owned()));
-    for probe in probes.iter().filter(|probe| probe.start.role != "hello") {
-        let role = &probe.start.role;
+    let roles = probes.iter().filter_map(|probe| probe.start.program.role());
+    for role in roles.filter(|role| *role != "hello") {
         let _ = writeln!(text, "#{role} = \"{role}.script\"");
     }
     text

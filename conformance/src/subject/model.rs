@@ -100,8 +100,8 @@ impl Subject {
     #[must_use]
     pub fn lacks(&self, case: &Scenario) -> Option<String> {
         let Self { name, .. } = self;
-        if !self.plays(&case.start.role) {
-            return Some(format!("{name} has no role `{}`", case.start.role));
+        if let Some(role) = case.start.program.role().filter(|role| !self.plays(role)) {
+            return Some(format!("{name} has no role `{role}`"));
         }
         if !self.takes(case.start.mode) {
             let form = if case.start.mode == Mode::Worker { "connection" } else { "listener" };
@@ -136,13 +136,18 @@ impl Subject {
         Some(if file.is_file() { of_file() } else { command.clone() })
     }
 
-    /// The command that plays `role`, a role it has.
+    /// The command that plays `role`, a role it has; or the one that runs `script`, an application from elsewhere.
     ///
     /// # Errors
     /// When the program cannot be found.
-    pub fn command(&self, role: &str, place: &Place) -> Result<AppCommand, SubjectError> {
-        let table = self.role(role);
-        let fill = |word: &String| self.fill(word, role, place);
+    pub fn command(
+        &self,
+        role: &str,
+        script: Option<&Path>,
+        place: &Place,
+    ) -> Result<AppCommand, SubjectError> {
+        let table = self.role(role, script);
+        let fill = |word: &String| self.fill(word, role, &table, place);
         let words: Vec<String> = self.command.iter().chain(&table.args).map(fill).collect();
         let (program, args) =
             words.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
@@ -155,12 +160,13 @@ impl Subject {
         })
     }
 
-    /// The variables a request to `role` carries.
+    /// The variables a request to `role` carries; or one to `script`, an application from elsewhere.
     #[must_use]
-    pub fn request_env(&self, role: &str, place: &Place) -> Vec<(String, String)> {
+    pub fn request_env(&self, role: &str, script: Option<&Path>, place: &Place) -> Vec<(String, String)> {
+        let table = self.role(role, script);
         let mut env = self.request_env.clone();
-        env.extend(self.role(role).request_env);
-        env.into_iter().map(|(name, value)| (name, self.fill(&value, role, place))).collect()
+        env.extend(table.request_env.clone());
+        env.into_iter().map(|(name, value)| (name, self.fill(&value, role, &table, place))).collect()
     }
 
     /// Every file the subject's processes need to be able to read, as far as the subject file names it: the binary, the
@@ -180,8 +186,12 @@ impl Subject {
         files
     }
 
-    fn role(&self, role: &str) -> RoleTable {
-        self.roles.get(role).cloned().unwrap_or_default()
+    /// How `role` is played; an application from elsewhere runs with nothing special.
+    fn role(&self, role: &str, script: Option<&Path>) -> RoleTable {
+        match script {
+            Some(script) => RoleTable { script: Some(script.to_owned()), ..RoleTable::default() },
+            None => self.roles.get(role).cloned().unwrap_or_default(),
+        }
     }
 
     /// A path of the subject file, without the `..` it may have, so that it reads well in a process list.
@@ -190,8 +200,8 @@ impl Subject {
         path.canonicalize().unwrap_or(path)
     }
 
-    fn fill(&self, word: &str, role: &str, place: &Place) -> String {
-        let script = self.role(role).script.map(|script| self.absolute(&script)).unwrap_or_default();
+    fn fill(&self, word: &str, role: &str, table: &RoleTable, place: &Place) -> String {
+        let script = table.script.as_deref().map(|script| self.absolute(script)).unwrap_or_default();
         let word = match in_folder(word) {
             Some((before, file)) => {
                 format!("{before}{}", place.of(&self.absolute(Path::new(file))).display())

@@ -11,6 +11,12 @@ const HEAD: &str = "title = \"The title\"\nclass = \"must\"\nspec = [\"W01\"]\nw
 /// Name of the snapshot, and the file.
 fn broken() -> Vec<(&'static str, String)> {
     let step = |step: &str| format!("{HEAD}\n[[step]]\n{step}\n");
+    let wsgi = |rest: &str| {
+        format!(
+            "{}{rest}\n[[step]]\nrequest = {{}}\n",
+            HEAD.replace("role = \"hello\"", "wsgi = \"def f(): {}\"")
+        )
+    };
     let listening = |rest: &str| format!("{}{rest}", HEAD.replace("worker", "listen"));
     vec![
         ("not_toml", HEAD.replace("why = \"The", "why = The")),
@@ -51,6 +57,22 @@ fn broken() -> Vec<(&'static str, String)> {
             step("request = {}\ngenerate = { bit_flips = 10 }\nexpect_outcome = \"answered\""),
         ),
         ("damage_that_changes_nothing", step("request = {}\ndamage = { at = 3, xor = 0 }")),
+        ("role_and_wsgi", wsgi("role = \"hello\"\n")),
+        ("nothing_runs", step("request = {}").replace("role = \"hello\"\n", "")),
+        (
+            "files_beside_a_role",
+            step("request = {}").replace("role =", "files = { \"a.py\" = \"\" }\nrole ="),
+        ),
+        ("file_outside_the_folder", wsgi("files = { \"a.py\" = \"\", \"../b.py\" = \"\" }\n")),
+        ("file_that_is_the_application", wsgi("files = { \"app.py\" = \"\" }\n")),
+        ("args_without_need", wsgi("args = [\"--debug\"]\n")),
+        ("write_files_for_a_role", step("write_files = { \"app.py\" = \"\" }")),
+        ("write_files_outside_the_folder", wsgi("[[step]]\nwrite_files = { \"/app.py\" = \"\" }\n")),
+        ("folder_of_a_role", step("request = { path = \"{start.folder}\" }")),
+        (
+            "log_with_an_unknown_name",
+            step("request = {}").replace("why =", "logs = [{ line = \"{pid}\" }]\nwhy ="),
+        ),
         (
             "rows_on_one_connection",
             listening(

@@ -93,11 +93,12 @@ fn no_two_cases_have_one_title_or_one_text() {
 fn the_shipped_subject_plays_every_role_that_is_used() {
     let subject = Subject::load("lswsgi", &support::scenarios()).unwrap();
     for case in cases() {
-        let is_played = subject.plays(&case.start.role) || !case.needs.is_empty();
-        assert!(is_played, "{}: role {}, and nothing it needs", case.id, case.start.role);
+        let is_played =
+            case.start.program.role().is_none_or(|role| subject.plays(role)) || !case.needs.is_empty();
+        assert!(is_played, "{}: role {}, and nothing it needs", case.id, case.start.program.name());
     }
     for role in subject.roles() {
-        let command = subject.command(role, &Place::here("/bin/sh".into())).unwrap();
+        let command = subject.command(role, None, &Place::here("/bin/sh".into())).unwrap();
         let environment = format!("{command:?}");
         // The roles about stderr are one script, set up in two ways.
         let script = role.strip_suffix("-log").unwrap_or(role);

@@ -1,6 +1,6 @@
 //! What steps do when a case runs: variants, rows at the same time, damage, outcomes, names.
 
-use crate::support::{folder, lswsgi_file, run_lswsgi, scenario};
+use crate::support::{self, Scripted, folder, lswsgi_file, run_lswsgi, scenario};
 
 /// Runs one case against lswsgi and returns its exit code and what is printed about it.
 fn run_steps(mode: &str, role: &str, steps: &str) -> (Option<i32>, String) {
@@ -147,4 +147,80 @@ fn a_process_is_counted_and_measured() {
     let words =
         ["open descriptors\n", "expected: 0\n", "processes below the application's\n", "expected: 1\n"];
     fails("listen", "hello", &format!("{get}{none}"), &words);
+}
+
+/// A case that brings its own application: `head` goes into the head of the file, `start` into `[start]`.
+fn run_own(head: &str, start: &str, steps: &str) -> support::Run {
+    let text = scenario("listen", "hello", steps)
+        .replace("[start]", &format!("{head}[start]"))
+        .replace("role = \"hello\"\n", &format!("wsgi = '''{OWN}'''\n{start}"));
+    let cases = folder(&[("it", &text)]);
+    let (folder, subject) = (cases.path().to_str().unwrap(), lswsgi_file());
+    run_lswsgi(&["--scenarios", folder, "--subject", subject.to_str().unwrap(), "-v"])
+}
+
+/// Answers with what it finds where it was put, and with what it was told.
+const OWN: &str = "
+import os
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+def application(environ, start_response):
+    if environ['PATH_INFO'] == '/raise':
+        raise ValueError('as asked')
+    start_response('200 OK', [('Content-Type', 'text/plain')])
+    texts = [FOLDER, os.environ.get('TOLD', '')]
+    for name in ('app.py', 'pkg/data'):
+        file = os.path.join(FOLDER, name)
+        owner = 'own' if os.stat(file).st_uid == os.geteuid() else 'foreign'
+        texts.append(f'{owner} {open(file).read().strip()[-4:]}')
+    return ['; '.join(texts).encode()]
+";
+
+#[test]
+fn an_application_runs_from_the_files_that_the_case_brings() {
+    let run = run_own(
+        "needs = ['lswsgi-options']\nlogs = [{ line = { contains = ['raised ValueError', 'request 2'] }, count = 1 }, { line = 'ValueError: as asked', count = 1 }, { line = 'never', count = 0 }]\n",
+        "files = { 'pkg/data' = '{a}' }\nenv = { TOLD = 'in {start.folder}' }\nargs = ['--debug']\n",
+        "[[step]]\nrequest = {}\nexpect = { body = \"{start.folder}; in {start.folder}; own e()]; own {{a}}\" }\n\
+         [[step]]\nrequest = { path = '/raise' }\nexpect = { status = 500, body = { contains = 'as asked' } }\n\
+         [[step]]\nwrite_files = { 'pkg/data' = '{b}' }\n\
+         [[step]]\nrequest = {}\nexpect = { body = \"{start.folder}; in {start.folder}; own e()]; own {{b}}\" }\n",
+    );
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn a_line_that_is_missing_in_the_end_fails_the_case() {
+    let run = run_own(
+        "logs = [{ line = { contains = 'as asked' } }]\n",
+        "files = { 'pkg/data' = '' }\n",
+        "[[step]]\nrequest = {}\nexpect = { status = 200 }\n",
+    );
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    assert!(
+        run.stdout.contains("1 or more of the line something that contains \"as asked\""),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_subject_that_runs_no_applications_of_others_has_their_cases_skipped() {
+    let text =
+        scenario("worker", "hello", "[[step]]\nrequest = {}\n").replace("role = \"hello\"", "wsgi = 'x'");
+    let cases = folder(&[("it", &text)]);
+    let run = Scripted::new("exec \"$0\" -m \"$1\"", "").run(&cases, &[]);
+    let reason = "skip case/it: needs `wsgi`, which script does not provide";
+    assert!(run.stdout.contains(reason), "{}{}", run.stdout, run.stderr);
+    let run = support::run([
+        "run",
+        "--scenarios",
+        cases.path().to_str().unwrap(),
+        "--connect",
+        "/run/x.sock",
+        "--role",
+        "hello",
+    ]);
+    let reason = "skip case/it: an application of its own takes a process of this run, and unix:/run/x.sock was there before it";
+    assert!(run.stdout.contains(reason), "{}{}", run.stdout, run.stderr);
 }

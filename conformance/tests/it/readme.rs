@@ -18,11 +18,15 @@ fn blocks() -> Vec<String> {
     blocks.map(|block| block.split("\n```").next().unwrap().to_owned() + "\n").collect()
 }
 
-/// The worked example: the only block that is a whole file.
+/// The blocks that are whole files: the worked example, and one with an application of its own.
+fn examples() -> [String; 2] {
+    let whole: Vec<String> = blocks().into_iter().filter(|block| block.starts_with("title")).collect();
+    whole.try_into().expect("two worked examples")
+}
+
 fn example() -> String {
-    let mut whole: Vec<String> = blocks().into_iter().filter(|block| block.starts_with("title")).collect();
-    assert_eq!(whole.len(), 1, "one worked example");
-    whole.remove(0)
+    let [example, _] = examples();
+    example
 }
 
 fn run_example(text: &str) -> support::Run {
@@ -32,9 +36,12 @@ fn run_example(text: &str) -> support::Run {
 }
 
 #[test]
-fn the_worked_example_passes() {
-    let run = run_example(&example());
-    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+fn the_worked_examples_pass() {
+    for example in examples() {
+        let run = run_example(&example);
+        assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+        assert!(run.last_line().starts_with("1 passed"), "{}", run.stdout);
+    }
 }
 
 #[test]

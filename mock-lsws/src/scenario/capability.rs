@@ -18,12 +18,26 @@ pub enum Capability {
     EarlyEnd,
     /// `threads`
     Threads,
+    /// `wsgi`
+    Wsgi,
+    /// `lswsgi-options`
+    LswsgiOptions,
+    /// `scripts`
+    Scripts,
 }
 
 impl Capability {
     /// All there are.
-    pub const ALL: [Self; 5] =
-        [Self::Group, Self::AcceptNotify, Self::BusyLimit, Self::EarlyEnd, Self::Threads];
+    pub const ALL: [Self; 8] = [
+        Self::Group,
+        Self::AcceptNotify,
+        Self::BusyLimit,
+        Self::EarlyEnd,
+        Self::Threads,
+        Self::Wsgi,
+        Self::LswsgiOptions,
+        Self::Scripts,
+    ];
 
     /// The name in scenario and subject files.
     #[must_use]
@@ -34,6 +48,9 @@ impl Capability {
             Self::BusyLimit => "busy-limit",
             Self::EarlyEnd => "early-end",
             Self::Threads => "threads",
+            Self::Wsgi => "wsgi",
+            Self::LswsgiOptions => "lswsgi-options",
+            Self::Scripts => "scripts",
         }
     }
 
@@ -46,6 +63,9 @@ impl Capability {
             Self::BusyLimit => "LSAPI_MAX_BUSY_WORKER is obeyed: busy workers close their connections",
             Self::EarlyEnd => "an application can end the response early and go on working",
             Self::Threads => "a thread of the application runs between requests",
+            Self::Wsgi => "{script} may be any WSGI application in Python: cases bring theirs with them",
+            Self::LswsgiOptions => "the options and variables of lswsgi are understood",
+            Self::Scripts => "each request says in SCRIPT_FILENAME which script answers it",
         }
     }
 }

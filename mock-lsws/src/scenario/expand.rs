@@ -21,6 +21,9 @@ const MOST_CASES: usize = 500;
 /// Bytes that the names of one case may stand for altogether: each can stand for many others.
 const MOST_BYTES: usize = 64 << 20;
 
+/// Keys, with the key of the table they are in, whose texts are programs: their braces are no names.
+const VERBATIM: [(&str, &str); 3] = [("start", "wsgi"), ("start", "files"), ("step", "write_files")];
+
 /// One case of a file.
 pub(crate) struct Expanded<'i> {
     /// What its ID has behind the file's: `[k=v]`, or nothing.
@@ -62,7 +65,7 @@ pub(crate) fn expand<'i>(
         for axis in axes.iter().rev() {
             if let Some((label, value)) = axis.values.get(rest % axis.values.len()) {
                 labels.push(format!("{}={label}", axis.name));
-                chosen.push((&axis.name, names.replace_value(value.clone())?));
+                chosen.push((&axis.name, names.replace_value(value.clone(), "")?));
             }
             rest /= axis.values.len();
         }
@@ -71,10 +74,10 @@ pub(crate) fn expand<'i>(
         }
         labels.reverse();
         for (name, value) in &vars {
-            let value = names.replace_value(value.clone())?;
+            let value = names.replace_value(value.clone(), "")?;
             names.add(name, value);
         }
-        let table = names.replace_table(table.clone())?;
+        let table = names.replace_table(table.clone(), "")?;
         if let Some((name, known)) = names.known.iter().find(|(_, known)| !known.is_used) {
             return Err((
                 known.place.start,
@@ -169,15 +172,20 @@ impl<'i> Names<'i, '_> {
         DeValue::parse(text).map_or_else(|_| DeValue::Integer(DeInteger::default()), Spanned::into_inner)
     }
 
-    fn replace_table(&mut self, table: DeTable<'i>) -> Result<DeTable<'i>, Mistake> {
+    /// `under` is the key that `table` stands under, if any.
+    fn replace_table(&mut self, table: DeTable<'i>, under: &str) -> Result<DeTable<'i>, Mistake> {
         let mut replaced = DeTable::new();
         for (key, value) in table {
             let place = key.span();
+            if VERBATIM.contains(&(under, key.get_ref())) {
+                replaced.insert(key, value);
+                continue;
+            }
             let key = match self.replace_in_text(key.get_ref()).map_err(|message| (place.start, message))? {
                 Some(text) => Spanned::new(place.clone(), text.into()),
                 None => key,
             };
-            let value = self.replace_value(value)?;
+            let value = self.replace_value(value, key.get_ref())?;
             if replaced.contains_key(key.get_ref().as_ref()) {
                 return Err((place.start, format!("`{key}` is there already")));
             }
@@ -186,7 +194,12 @@ impl<'i> Names<'i, '_> {
         Ok(replaced)
     }
 
-    fn replace_value(&mut self, value: Spanned<DeValue<'i>>) -> Result<Spanned<DeValue<'i>>, Mistake> {
+    /// `under` is the key that `value` stands under, if any.
+    fn replace_value(
+        &mut self,
+        value: Spanned<DeValue<'i>>,
+        under: &str,
+    ) -> Result<Spanned<DeValue<'i>>, Mistake> {
         let place = value.span();
         let replaced = match value.into_inner() {
             DeValue::String(text) => match self.replace_whole(&text) {
@@ -198,10 +211,10 @@ impl<'i> Names<'i, '_> {
                 Err(message) => return Err((place.start, message)),
             },
             DeValue::Array(items) => {
-                let items = items.into_iter().map(|item| self.replace_value(item));
+                let items = items.into_iter().map(|item| self.replace_value(item, under));
                 DeValue::Array(items.collect::<Result<DeArray<'i>, _>>()?)
             }
-            DeValue::Table(table) => DeValue::Table(self.replace_table(table)?),
+            DeValue::Table(table) => DeValue::Table(self.replace_table(table, under)?),
             other => other,
         };
         Ok(Spanned::new(place, replaced))

@@ -139,7 +139,18 @@ impl Matcher {
     /// A short description, for messages about a value that is not there at all.
     #[must_use]
     pub fn describe(&self, vars: &Vars) -> String {
-        self.text.as_ref().map_or_else(|| "a value".to_owned(), |text| format!("{:?}", text.show(vars)))
+        let texts = |word: &'static str, texts: &OneOrMany<Template>| {
+            let shown = texts.0.iter().map(|text| text.show(vars));
+            shown.map(|text| format!("something that {word} {text:?}")).collect::<Vec<_>>()
+        };
+        let mut conditions: Vec<String> =
+            self.text.iter().map(|text| format!("{:?}", text.show(vars))).collect();
+        conditions.extend(
+            self.starts_with.iter().map(|text| format!("something that starts with {:?}", text.show(vars))),
+        );
+        conditions.extend(texts("contains", &self.contains));
+        conditions.extend(texts("does not contain", &self.excludes));
+        if conditions.is_empty() { "a value".to_owned() } else { conditions.join(" and ") }
     }
 }
 

@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use toml::Spanned;
 
 use super::capability::Capability;
+use super::log_expectation::LogExpectation;
 use super::matcher::Matcher;
 use super::pairs::Pairs;
+use super::program::Program;
 use super::step::Step;
 use super::template::Template;
 use super::time::Time;
@@ -36,6 +37,8 @@ pub struct Scenario {
     pub needs: Vec<Capability>,
     /// Lines of the application's stderr that are no sign of a mistake, whatever they look like.
     pub may_log: Vec<Matcher>,
+    /// Lines that its stderr has, or has not, when everything has ended.
+    pub logs: Vec<LogExpectation>,
     /// How long the whole case may take, if not the runner's default.
     pub timeout: Option<Time>,
     /// How the application is started.
@@ -78,33 +81,28 @@ impl fmt::Display for Class {
 }
 
 /// How the application is started.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Start {
     /// What it finds on descriptor 0.
     pub mode: Mode,
-    /// What kind of socket that is, if it listens and the file says so.
-    pub(crate) socket: Option<Spanned<SocketKind>>,
-    /// Which of the subject's applications runs.
-    pub role: String,
+    /// What kind of socket that is, if it listens.
+    pub socket: SocketKind,
+    /// What runs.
+    pub program: Program,
+    /// Words behind those of its command.
+    pub args: Vec<Template>,
     /// Environment of the process, after what every process gets.
-    #[serde(default)]
     pub env: Pairs<Template>,
     /// The limit on core files that the server hands down, soft and hard. Left alone by default.
     pub core_limit: Option<HandedLimit>,
 }
 
 impl Start {
-    /// Just this: `role`, with `mode` on descriptor 0.
+    /// Just this: `program`, with `mode` on descriptor 0.
     #[must_use]
-    pub fn new(mode: Mode, role: &str) -> Self {
-        Self { mode, socket: None, role: role.to_owned(), env: Pairs::default(), core_limit: None }
-    }
-
-    /// What kind of socket the application listens on.
-    #[must_use]
-    pub fn socket(&self) -> SocketKind {
-        self.socket.as_ref().map_or(SocketKind::Unix, |kind| *kind.get_ref())
+    pub fn new(mode: Mode, program: Program) -> Self {
+        let env = Pairs::default();
+        Self { mode, socket: SocketKind::Unix, program, args: Vec::new(), env, core_limit: None }
     }
 }
 

@@ -14,6 +14,12 @@ use super::template::Template;
 /// What the runner itself sets when a request is sent.
 const OF_THE_RUNNER: [&str; 2] = ["sent.length", "sent.sha256"];
 
+/// What it sets for a scenario that brings its own application: the folder of that.
+const FOLDER: &str = "start.folder";
+
+/// Keys of `[start]` whose strings are templates.
+const STARTING: [&str; 2] = ["args", "env"];
+
 /// Keys of a step whose strings are made into something that goes out.
 const OUTGOING: [&str; 3] = ["request", "send", "signal"];
 
@@ -50,12 +56,24 @@ enum Use {
 /// Checks the names of the case that `table` is.
 pub(crate) fn check(table: &DeTable<'_>) -> Result<(), Mistake> {
     let mut names = Names::new();
-    for key in ["start", "may_log"] {
-        if let Some(value) = table.get(key) {
-            strings(value, Use::Needs, &mut names, false)?;
+    if let Some(DeValue::Table(start)) = table.get("start").map(Spanned::get_ref) {
+        if let Some((_, wsgi)) = start.iter().find(|(key, _)| key.get_ref() == "wsgi") {
+            names.insert(FOLDER.to_owned(), Captured { place: wsgi.span().start, is_used: true });
+        }
+        for key in STARTING {
+            if let Some(value) = start.get(key) {
+                strings(value, Use::Needs, &mut names, false)?;
+            }
         }
     }
+    if let Some(value) = table.get("may_log") {
+        strings(value, Use::Needs, &mut names, false)?;
+    }
     steps(table, &mut names)?;
+    // Looked at when everything has ended: by then all names have their values.
+    if let Some(value) = table.get("logs") {
+        strings(value, Use::Needs, &mut names, false)?;
+    }
     match names.iter().find(|(_, captured)| !captured.is_used) {
         None => Ok(()),
         Some((name, captured)) => {
@@ -141,8 +159,13 @@ fn string(text: &str, place: usize, how: Use, names: &mut Names, is_repeated: bo
         let captures = how == Use::Captures || (how == Use::CapturesNumbers && is_number);
         match names.get_mut(name) {
             Some(captured) => captured.is_used = true,
-            None if captures => {
+            None if captures && name != FOLDER => {
                 names.insert(name.to_owned(), Captured { place, is_used: is_repeated });
+            }
+            None if name == FOLDER => {
+                let message =
+                    "`{start.folder}` is the folder of an application in `[start] wsgi`: a role has none";
+                return Err((place, message.into()));
             }
             None => {
                 let known = names.keys().map(String::as_str).chain(OF_THE_RUNNER);

@@ -11,11 +11,14 @@ use super::capability::Capability;
 use super::declared::Declared;
 use super::error::{Mistake, ScenarioError};
 use super::expand::{Expanded, expand};
+use super::log_expectation::LogExpectation;
 use super::matcher::Matcher;
-use super::model::{Class, Mode, Scenario, Start};
-use super::names;
-use super::step_table::{StepTable, resolve};
+use super::model::{Class, Scenario};
+use super::program::Program;
+use super::start_table::StartTable;
+use super::step_table::StepTable;
 use super::time::Time;
+use super::{names, start_table, step_table};
 
 /// A scenario file as it is written.
 #[derive(Deserialize)]
@@ -31,8 +34,10 @@ pub(crate) struct ScenarioTable {
     needs: Vec<Capability>,
     #[serde(default)]
     may_log: Vec<Matcher>,
+    #[serde(default)]
+    logs: Vec<LogExpectation>,
     timeout: Option<Time>,
-    start: Start,
+    start: Spanned<StartTable>,
     #[serde(default)]
     step: Vec<Spanned<StepTable>>,
 }
@@ -119,14 +124,16 @@ fn scenario(text: &str, table: Spanned<DeTable<'_>>) -> Result<Scenario, Mistake
         let message = "`spec` names no clause: say which rule this case tests";
         return Err((table.spec.span().start, message.into()));
     }
-    if let (Mode::Worker, Some(socket)) = (table.start.mode, &table.start.socket) {
-        let message = "`socket` is about a listening one: write `mode = \"listen\"`, or leave it out";
-        return Err((socket.span().start, message.into()));
-    }
-    let steps = resolve(table.step, text, table.start.mode)?;
+    let place = table.start.span().start;
+    let start = start_table::resolve(table.start.into_inner(), place, &table.needs)?;
+    let steps = step_table::resolve(table.step, text, &start)?;
     names?;
     if steps.is_empty() {
         return Err((0, "there is no `[[step]]`: nothing would be tested".into()));
+    }
+    let mut needs = table.needs;
+    if matches!(start.program, Program::Wsgi(_)) && !needs.contains(&Capability::Wsgi) {
+        needs.push(Capability::Wsgi);
     }
     Ok(Scenario {
         id: String::new(),
@@ -137,16 +144,19 @@ fn scenario(text: &str, table: Spanned<DeTable<'_>>) -> Result<Scenario, Mistake
         spec: table.spec.into_inner(),
         why: table.why.into_inner(),
         tags: table.tags,
-        needs: table.needs,
+        needs,
         may_log: table.may_log,
+        logs: table.logs,
         timeout: table.timeout,
-        start: table.start,
+        start,
         steps,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::files::Files;
+    use super::super::step::Action;
     use super::*;
 
     const HEAD: &str =
@@ -170,6 +180,33 @@ mod tests {
         assert_eq!(scenario.steps.len(), 2);
         assert_eq!((scenario.steps[0].repeat, scenario.steps[0].line), (3, 9));
         assert_eq!((scenario.steps[1].line, scenario.steps[1].on.as_str()), (13, "main"));
+    }
+
+    #[test]
+    fn an_application_is_read_as_it_is_written() {
+        let source = "def f():\n    return {'{n}': \"{subject.x}{\"}\n";
+        let text = format!(
+            "title = 't {{n}}'\nclass = 'must'\nspec = ['W01']\nwhy = 'w'\nneeds = ['lswsgi-options']\n\
+             logs = [{{ line = '{{start.folder}} {{x}}' }}]\n[matrix]\nn = [1]\n\
+             [start]\nmode = 'worker'\nwsgi = \"\"\"{source}\"\"\"\nfiles = {{ 'a/b' = '{{n}}' }}\n\
+             args = ['--x', '{{n}} {{start.folder}}']\n\
+             [[step]]\nwrite_files = {{ 'c' = '{{{{n}}' }}\n\
+             [[step]]\nrequest = {{ path = '{{start.folder}}' }}\nexpect = {{ body = '{{start.folder}} {{x}}' }}\n"
+        );
+        let scenario = &parse_cases("a/b", Path::new("a/b.toml"), &text, &Declared::default()).unwrap()[0];
+        let files = |files: &[(&str, &str)]| {
+            Files(files.iter().map(|(path, text)| (path.into(), (*text).to_owned())).collect())
+        };
+        assert_eq!(scenario.start.program, Program::Wsgi(files(&[("app.py", source), ("a/b", "{n}")])));
+        assert_eq!(
+            scenario.needs,
+            [Capability::LswsgiOptions, Capability::Wsgi],
+            "one of them goes without saying"
+        );
+        assert_eq!(scenario.start.args[1].to_string(), "1 {start.folder}");
+        assert!(
+            matches!(&scenario.steps[0].action, Action::WriteFiles(written) if *written == files(&[("c", "{{n}")]))
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::Signal;
 use super::bytes_spec::BytesSpec;
 use super::damage::Damage;
 use super::expectation::ResponseExpectation;
+use super::files::Files;
 use super::generate::Generate;
 use super::matcher::Matcher;
 use super::outcome::ExpectOutcome;
@@ -75,6 +76,8 @@ pub enum Action {
         /// How long to wait for it.
         within: Option<Time>,
     },
+    /// Writes files of the application's folder, in place of what was there.
+    WriteFiles(Files),
     /// Lets this much time pass.
     Pause(Time),
     /// Does several rows of steps at the same time, each on connections of its own.
@@ -110,6 +113,7 @@ impl Action {
             | Self::ExpectProcess(_)
             | Self::Signal(..)
             | Self::WaitLog { .. }
+            | Self::WriteFiles(_)
             | Self::Pause(_)
             | Self::Parallel(_) => false,
         }

@@ -11,13 +11,15 @@ use super::bytes_spec::BytesSpec;
 use super::damage::Damage;
 use super::error::{Mistake, position};
 use super::expectation::ResponseExpectation;
+use super::files::Files;
 use super::generate::Generate;
 use super::matcher::Matcher;
-use super::model::Mode;
+use super::model::{Mode, Start};
 use super::one_or_many::OneOrMany;
 use super::outcome::ExpectOutcome;
 use super::packet_pattern::{PacketPattern, Repeat};
 use super::process_expectation::{ExpectExit, ExpectProcess};
+use super::program::Program;
 use super::request_spec::RequestSpec;
 use super::step::{Action, Expect, MAIN, Outgoing, Pace, Sending, SignalTarget, Step};
 use super::template::Template;
@@ -51,6 +53,7 @@ pub(crate) struct StepTable {
     reset: Option<String>,
     signal: Option<SignalTable>,
     wait_log: Option<LogTable>,
+    write_files: Option<Files>,
     pause: Option<Time>,
     parallel: Option<Vec<BranchTable>>,
 }
@@ -89,20 +92,32 @@ pub(crate) struct LogTable {
     within: Option<Time>,
 }
 
-/// The steps that `tables` are, of an application started in `mode`. `text` is the file they stand in.
-pub(crate) fn resolve(tables: Vec<Spanned<StepTable>>, text: &str, mode: Mode) -> Result<Vec<Step>, Mistake> {
+/// The steps that `tables` are, of an application started as `start` says. `text` is the file they stand in.
+pub(crate) fn resolve(
+    tables: Vec<Spanned<StepTable>>,
+    text: &str,
+    start: &Start,
+) -> Result<Vec<Step>, Mistake> {
     let mut steps = Vec::new();
     for table in tables {
         let offset = table.span().start;
         let (line, column) = position(text, offset);
         let mut table = table.into_inner();
         let branches = table.parallel.take().map(|branches| {
-            branches.into_iter().map(|branch| resolve(branch.step, text, mode)).collect::<Result<Vec<_>, _>>()
+            branches
+                .into_iter()
+                .map(|branch| resolve(branch.step, text, start))
+                .collect::<Result<Vec<_>, _>>()
         });
         let branches = branches.transpose()?;
         let step = table.resolve(branches, line, column).map_err(|message| (offset, message))?;
-        if let (Mode::Worker, Action::Generate(Generate::BitFlips { .. }, ..)) = (mode, &step.action) {
+        if let (Mode::Worker, Action::Generate(Generate::BitFlips { .. }, ..)) = (start.mode, &step.action) {
             let message = "`bit_flips` takes a connection for each variant: start with `mode = \"listen\"`";
+            return Err((offset, message.into()));
+        }
+        if let (Program::Role(_), Action::WriteFiles(_)) = (&start.program, &step.action) {
+            let message =
+                "`write_files` writes into the folder of an application in `[start] wsgi`: a role has none";
             return Err((offset, message.into()));
         }
         steps.push(step);
@@ -154,6 +169,12 @@ impl StepTable {
         }
         if let Some(log) = self.wait_log.take() {
             actions.push(("wait_log", Action::WaitLog { line: log.line, within: log.within }));
+        }
+        if let Some(files) = self.write_files.take() {
+            if files.0.is_empty() {
+                return Err("`write_files` lists no file".into());
+            }
+            actions.push(("write_files", Action::WriteFiles(files)));
         }
         if let Some(pause) = self.pause {
             actions.push(("pause", Action::Pause(pause)));

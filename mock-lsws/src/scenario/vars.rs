@@ -1,6 +1,7 @@
 //! The named values of a running case: captures, and what the runner itself knows.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::matcher::sha256_hex;
 
@@ -26,6 +27,11 @@ impl Vars {
     pub fn note_body(&mut self, body: &[u8]) {
         self.set("sent.length", body.len().to_string());
         self.set("sent.sha256", sha256_hex(body));
+    }
+
+    /// Sets `start.folder`, the folder that a scenario's own application is in.
+    pub fn note_folder(&mut self, folder: &Path) {
+        self.set("start.folder", folder.to_string_lossy());
     }
 
     /// Takes over everything in `other`.

@@ -97,10 +97,20 @@ pub const DEFINITIONS: &[Definition] = &[
             key("tags", ListOf(&Name), "words to select cases by"),
             key(
                 "needs",
-                ListOf(&Words(&["group", "accept-notify", "busy-limit", "early-end", "threads"])),
+                ListOf(&Words(&[
+                    "group",
+                    "accept-notify",
+                    "busy-limit",
+                    "early-end",
+                    "threads",
+                    "wsgi",
+                    "lswsgi-options",
+                    "scripts",
+                ])),
                 "what the application has to be able to do; else the case is skipped",
             ),
             key("may_log", ListOf(&Ref("matcher")), "lines on stderr that are no sign of trouble"),
+            key("logs", ListOf(&Ref("log_count")), "lines that stderr has when everything has ended"),
             key("timeout", Duration, "how long the case may take"),
             key("vars", MapOf(&Free), "names with a value each, for `{name}`"),
             key(
@@ -121,7 +131,10 @@ pub const DEFINITIONS: &[Definition] = &[
                 "what descriptor 0 is: a connection, or a listening socket",
             ),
             key("socket", Words(&["unix", "tcp"]), "what kind of socket, if it listens"),
-            required("role", Name, "which of the subject's applications runs"),
+            key("role", Name, "which of the subject's applications runs; this or `wsgi`"),
+            key("wsgi", Name, "a WSGI application in Python, the file `app.py` of a folder for the case"),
+            key("files", MapOf(&Name), "further files of that folder, by path"),
+            key("args", ListOf(&Text), "words behind the command, for what needs `lswsgi-options`"),
             key("env", PairsOf(&Text), "environment of the process"),
             key("core_limit", Words(&["highest", "soft_zero"]), "the limit on core files it is started with"),
         ],
@@ -152,6 +165,7 @@ pub const DEFINITIONS: &[Definition] = &[
             key("reset", Name, "closes this connection with a reset"),
             key("signal", Ref("signal"), "sends a signal"),
             key("wait_log", Ref("log"), "waits for a line on the application's stderr"),
+            key("write_files", MapOf(&Name), "writes files of the application's folder, by path"),
             key("pause", Duration, "lets time pass"),
             key("parallel", ListOf(&Ref("row")), "rows of steps that run at the same time"),
         ],
@@ -359,6 +373,13 @@ pub const DEFINITIONS: &[Definition] = &[
             key("within", Duration, "how long to wait for it"),
         ],
     ),
+    table(
+        "log_count",
+        &[
+            required("line", Ref("matcher"), "what the line is"),
+            key("count", Ref("range"), "how often it is there; at least once without it"),
+        ],
+    ),
     any_of("matcher", &[Text, Ref("matcher_table")]),
     table(
         "matcher_table",
@@ -401,6 +422,7 @@ mod tests {
     use super::*;
     use crate::scenario::bytes_spec::BytesTable;
     use crate::scenario::generate::CutsTable;
+    use crate::scenario::log_expectation::LogExpectation;
     use crate::scenario::matcher::MatcherTable;
     use crate::scenario::number_range::RangeTable;
     use crate::scenario::outcome::OutcomeTable;
@@ -408,13 +430,14 @@ mod tests {
     use crate::scenario::parse::ScenarioTable;
     use crate::scenario::raw_overrides::{EnvLengths, KnownSlot, UnknownSlot};
     use crate::scenario::request_spec::Order;
+    use crate::scenario::start_table::StartTable;
     use crate::scenario::step_table::{
         BranchTable, EofTable, LogTable, NoBytesTable, SignalTable, StepTable,
     };
     use crate::scenario::{
         Ack, Capability, Class, ConnCloseRule, Damage, ExpectExit, ExpectProcess, Generate, HandedLimit,
         LimitExpectation, Mode, Outcome, RawOverrides, RequestSpec, ResourceName, ResponseExpectation,
-        SocketKind, Start,
+        SocketKind,
     };
 
     /// Notes the names a type asks for, and gives it nothing.
@@ -468,7 +491,7 @@ mod tests {
         scenario.extend(["vars", "matrix"]);
         let read = [
             ("scenario", scenario),
-            ("start", names_of::<Start>()),
+            ("start", names_of::<StartTable>()),
             ("step", names_of::<StepTable>()),
             ("row", names_of::<BranchTable>()),
             ("request", names_of::<RequestSpec>()),
@@ -491,6 +514,7 @@ mod tests {
             ("limit", names_of::<LimitExpectation>()),
             ("signal", names_of::<SignalTable>()),
             ("log", names_of::<LogTable>()),
+            ("log_count", names_of::<LogExpectation>()),
             ("matcher_table", names_of::<MatcherTable>()),
             ("range_table", names_of::<RangeTable>()),
         ];
