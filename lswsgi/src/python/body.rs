@@ -6,10 +6,10 @@ use std::sync::MutexGuard;
 use pyo3::exceptions::{PyAssertionError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use super::failure::Failure;
-use super::file_wrapper::{FileWrapper, RealFile};
+use super::file_wrapper::{BUFFER, FileWrapper, RealFile};
 use super::host::Host;
 use super::request::not_bytes;
 use crate::worker::outbound::{End, Outbound, Phase};
@@ -20,6 +20,9 @@ impl<'py> Host<'py> {
     pub(super) fn send(&self, result: &Bound<'py, PyAny>) -> Result<(), Failure> {
         if let Some(body) = only_chunk(result) {
             return self.finish(body.as_bytes());
+        }
+        if let Some(pieces) = all_pieces(result)? {
+            return self.send_pieces(&pieces);
         }
         let wrapper = result.cast_exact::<FileWrapper>().ok();
         if let Some(wrapper) = wrapper
@@ -48,12 +51,41 @@ impl<'py> Host<'py> {
                 }
                 outbound.write(&self.gil, bytes, End::No)?;
                 // What follows would not be sent, however much it is: an endless stream asked for with HEAD is one case.
-                if outbound.is_full() {
+                if outbound.is_full() || (wrapper.is_some() && outbound.room() == 0) {
                     break;
                 }
             }
         }
         self.finish(b"")
+    }
+
+    /// Sends a body of which all pieces are there, so that its length is known, in as few writes as it takes: small pieces
+    /// are gathered, and large ones leave from where they are.
+    fn send_pieces(&self, pieces: &[Bound<'py, PyBytes>]) -> Result<(), Failure> {
+        let total = pieces.iter().map(|piece| piece.as_bytes().len() as u64).sum();
+        self.outbound()?.declare_length(total);
+        let mut gathered = self.buffer.take();
+        gathered.clear();
+        let mut left = pieces.iter().map(|piece| piece.as_bytes()).peekable();
+        while let Some(piece) = left.next() {
+            if gathered.len() + piece.len() > BUFFER {
+                if !gathered.is_empty() {
+                    self.write(&gathered)?;
+                    gathered.clear();
+                }
+                if piece.len() > BUFFER {
+                    if left.peek().is_none() {
+                        return self.finish(piece);
+                    }
+                    self.write(piece)?;
+                    continue;
+                }
+            }
+            gathered.extend_from_slice(piece);
+        }
+        self.finish(&gathered)?;
+        self.buffer.set(gathered);
+        Ok(())
     }
 
     /// Sends a file up to its end, or to the length the application declared. One that has become shorter meanwhile is a
@@ -65,7 +97,7 @@ impl<'py> Host<'py> {
             let declared = outbound.declared().unwrap_or(file.len);
             if outbound.is_bodyless() { 0 } else { declared.saturating_sub(outbound.written()).min(file.len) }
         };
-        let mut buffer = self.file_buffer.take();
+        let mut buffer = self.buffer.take();
         let sent = loop {
             match file.read(&mut buffer, left) {
                 Err(error) => break Err(error.into()),
@@ -80,7 +112,7 @@ impl<'py> Host<'py> {
                 }
             }
         };
-        self.file_buffer.set(buffer);
+        self.buffer.set(buffer);
         sent
     }
 
@@ -139,4 +171,20 @@ fn only_chunk<'py>(result: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBytes>> {
         };
         (ffi::PyBytes_CheckExact(item) != 0).then(|| Bound::from_borrowed_ptr(py, item).cast_into_unchecked())
     }
+}
+
+/// The elements of a list or tuple, which must all be bytes; each with a reference of its own, as another thread may change
+/// the list while they are sent.
+fn all_pieces<'py>(result: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Bound<'py, PyBytes>>>> {
+    let pieces: Vec<_> = if let Ok(list) = result.cast_exact::<PyList>() {
+        list.iter().collect()
+    } else if let Ok(tuple) = result.cast_exact::<PyTuple>() {
+        tuple.iter().collect()
+    } else {
+        return Ok(None);
+    };
+    let bytes = |piece: Bound<'py, PyAny>| {
+        piece.cast_into().map_err(|error| not_bytes("the application must yield", &error.into_inner()))
+    };
+    pieces.into_iter().map(bytes).collect::<PyResult<_>>().map(Some)
 }

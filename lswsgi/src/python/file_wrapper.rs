@@ -14,8 +14,8 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::sys;
 
-/// Bytes read of a file at a time: eight packets. More is no faster, and half of it is.
-pub(super) const FILE_BUFFER: usize = 8 * lsapi::limits::MAX_STREAM_PAYLOAD;
+/// Bytes read of a file at a time: eight packets. More is no faster, and half of it is slower.
+pub(super) const BUFFER: usize = 8 * lsapi::limits::MAX_STREAM_PAYLOAD;
 
 /// The object an application returns for a file.
 #[pyclass(frozen, module = "lswsgi", name = "file_wrapper")]
@@ -93,7 +93,7 @@ impl<'py> RealFile<'py> {
     /// # Errors
     /// As reading in Python: OSError.
     pub(super) fn read<'b>(&mut self, buffer: &'b mut Vec<u8>, want: u64) -> PyResult<&'b [u8]> {
-        let want = usize::try_from(want).unwrap_or(usize::MAX).min(FILE_BUFFER);
+        let want = usize::try_from(want).unwrap_or(usize::MAX).min(BUFFER);
         if buffer.len() < want {
             buffer.resize(want, 0);
         }

@@ -53,8 +53,8 @@ pub struct Host<'py> {
     /// `request.start_response`, bound once: making a bound method per request costs more than calling it.
     start_response: Bound<'py, PyAny>,
     input: Bound<'py, Input>,
-    /// What a file is sent through, once one has been.
-    pub(super) file_buffer: Cell<Vec<u8>>,
+    /// What files are sent through and small pieces gathered in, once any have been.
+    pub(super) buffer: Cell<Vec<u8>>,
 }
 
 impl<'py> Host<'py> {
@@ -83,7 +83,7 @@ impl<'py> Host<'py> {
             request,
             start_response,
             input: new_input(py, exchange)?,
-            file_buffer: Cell::default(),
+            buffer: Cell::default(),
         })
     }
 

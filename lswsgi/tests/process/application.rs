@@ -218,6 +218,27 @@ fn declared_lengths_bound_the_body_and_known_ones_are_declared() {
     assert_eq!(response.header("Content-Length"), Some("4"));
     let (response, _) = respond(&body("[]", "[]"));
     assert_eq!((response.header("Content-Length"), response.chunks.len()), (Some("0"), 0));
+    // Several pieces that are all there have a length as well, and leave together.
+    for (result, body_text, chunks) in [
+        ("[b'ab', b'', b'cd']", "abcd", &[4][..]),
+        ("(b'ab', b'cd')", "abcd", &[4]),
+        ("[b'', b'']", "", &[]),
+        ("[b'x' * 20000, b'y']", &("x".repeat(20_000) + "y"), &[16_384, 3_617]),
+    ] {
+        let (response, log) = respond(&body("[]", result));
+        assert_eq!((response.text(), &response.chunks[..]), (body_text, chunks), "{result}");
+        assert_eq!(response.header("Content-Length"), Some(&*body_text.len().to_string()), "{result}");
+        assert!(!log.contains("warning"), "{result}: {log}");
+    }
+    let large = "[b'a', b'b' * 200_000, b'c' * 100_000, b'd' * 100_000, b'e' * 300_000]";
+    let (response, _) = respond(&body("[]", large));
+    let expected = [("a", 1), ("b", 200_000), ("c", 100_000), ("d", 100_000), ("e", 300_000)];
+    assert!(response.text() == expected.map(|(letter, count)| letter.repeat(count)).concat());
+    assert_eq!(response.header("Content-Length"), Some("700001"));
+    // What is wrong with one of them is known before any has been sent.
+    let (response, log) = respond(&body("[]", "[b'ab', 'cd']"));
+    assert_eq!(response.status, 500);
+    assert!(log.contains("the application must yield bytes, not str"), "{log}");
 }
 
 #[test]

@@ -87,6 +87,9 @@ fn a_declared_length_bounds_a_file_without_a_warning() {
     let (response, log) = respond("at(open('data', 'rb'), 99_990)", "[('Content-Length', '20')]");
     assert!(response.body == data()[99_990..]);
     assert!(log.contains("declared a Content-Length of 20 and produced 10 bytes"), "{log}");
+    // One that never ends is read no further.
+    let (response, log) = respond("open('/dev/zero', 'rb')", "[('Content-Length', '20000')]");
+    assert!(response.body == [0; 20_000] && !log.contains("warning"), "{}: {log}", response.body.len());
     for length in ["0", "20", "9000"] {
         let (response, log) =
             respond("at(io.BytesIO(DATA), 50)", &format!("[('Content-Length', '{length}')]"));
