@@ -65,6 +65,17 @@ pub enum Error {
         reason: String,
     },
 
+    /// The Python a variable names cannot be used.
+    #[error("{variable}={} {reason}", path.display())]
+    Interpreter {
+        /// The variable.
+        variable: &'static str,
+        /// What it names.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+
     /// Threads run after the import. Found by `lswsgi check`; nothing that keeps the application from being served.
     #[error(
         "threads are alive after the import ({}{}), and a fork would not take them along: such an application is imported \
@@ -115,7 +126,7 @@ impl Error {
             Self::NoFile { .. } => exit_code::NO_FILE,
             Self::NoCallable { .. } => exit_code::NO_CALLABLE,
             Self::Import { .. } => exit_code::IMPORT,
-            Self::Python(_) | Self::Venv { .. } => exit_code::PYTHON,
+            Self::Python(_) | Self::Venv { .. } | Self::Interpreter { .. } => exit_code::PYTHON,
             Self::ThreadsAlive { .. } => exit_code::THREADS,
             Self::System { .. } => exit_code::SYSTEM,
         }

@@ -19,7 +19,7 @@ impl Start {
     /// Finds the application and the interpreter, and goes to the application's directory. Called before any thread exists.
     ///
     /// # Errors
-    /// [`Error::NoFile`] and [`Error::Venv`].
+    /// [`Error::NoFile`], [`Error::Venv`] and [`Error::Interpreter`].
     pub(crate) fn prepare(settings: &Settings) -> Result<Self, Error> {
         let location = settings.application.as_ref().map(Location::of).transpose()?;
         let directory = location.as_ref().map(|location| &*location.directory);

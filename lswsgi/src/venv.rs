@@ -1,7 +1,8 @@
 //! Which Python installation the embedded interpreter takes for its own: a virtual environment, or the one it was built
 //! with.
 //!
-//! What is named explicitly has to be usable. A virtual environment for another version of Python never is.
+//! What is named explicitly has to be usable. What is made for another version of Python never is, and would fail in ways
+//! that do not say so.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -37,7 +38,8 @@ impl fmt::Display for Interpreter {
 /// `venv` in the application's `directory`, in this order. `None` is the one this program was built with.
 ///
 /// # Errors
-/// [`Error::Venv`] for a virtual environment that was made for another version of Python, and for a `--venv` that is none.
+/// [`Error::Venv`] for a virtual environment that was made for another version of Python, and for a `--venv` that is none;
+/// [`Error::Interpreter`] for a LS_PYTHONBIN of another version, and a PYTHONHOME without the standard library of this one.
 pub fn find(
     option: Option<&Path>,
     directory: Option<&Path>,
@@ -63,10 +65,12 @@ pub fn find(
         }
         log::warning(format_args!("VIRTUAL_ENV={} is no virtual environment, and is ignored", dir.display()));
     }
-    // Any other PYTHONHOME is Python's own business.
-    if let Some(found) = variable("PYTHONHOME").map(|dir| in_venv(&dir, "PYTHONHOME")).transpose()?.flatten()
-    {
-        return Ok(Some(found));
+    if let Some(home) = variable("PYTHONHOME") {
+        if let Some(found) = in_venv(&home, "PYTHONHOME")? {
+            return Ok(Some(found));
+        }
+        // What else it may be is Python's own business, as far as that can end well.
+        check_home(&home)?;
     }
     for name in [".venv", "venv"] {
         let beside = directory.map(|directory| in_venv(&directory.join(name), BESIDE));
@@ -98,12 +102,59 @@ fn named(executable: PathBuf) -> Result<Interpreter, Error> {
         && let Ok(settings) = std::fs::read_to_string(dir.join("pyvenv.cfg"))
     {
         check_version(dir, ORIGIN, &settings)?;
+    } else if let Some(version) = version_of(&executable).filter(|version| version != EMBEDDED_VERSION) {
+        let reason = format!(
+            "is Python {version}, and this lswsgi embeds Python {EMBEDDED_VERSION}: name a python{EMBEDDED_VERSION}, or \
+             use an lswsgi built for Python {version}"
+        );
+        return Err(Error::Interpreter { variable: ORIGIN, path: executable, reason });
     }
     Ok(Interpreter { executable, venv, origin: ORIGIN })
 }
 
+/// The version of an interpreter, from its real name or from where it is, if one of them says it. It is not run: it may be
+/// anything.
+fn version_of(executable: &Path) -> Option<String> {
+    let real = executable.canonicalize().ok()?;
+    let name = real.file_name()?.to_str()?.strip_prefix("python")?;
+    let is_version =
+        |text: &str| text.starts_with("3.") && text[2..].bytes().all(|byte| byte.is_ascii_digit());
+    if is_version(name) { Some(name.to_owned()) } else { version_in(real.parent()?.parent()?) }
+}
+
+/// The version of which there is a library below `prefix`, unless one for the embedded version is there as well.
+fn version_in(prefix: &Path) -> Option<String> {
+    let library = |version: &str| prefix.join(format!("lib/python{version}"));
+    if library(EMBEDDED_VERSION).exists() {
+        return None;
+    }
+    (0..100).map(|minor| format!("3.{minor}")).find(|version| library(version).exists())
+}
+
+/// Refuses a PYTHONHOME without the standard library: Python would not get far enough to say more than a name of a module.
+fn check_home(home: &Path) -> Result<(), Error> {
+    // The part behind a colon is where compiled modules are.
+    let prefix = home.to_str().map_or(home, |text| Path::new(text.split(':').next().unwrap_or(text)));
+    let library = format!("python{EMBEDDED_VERSION}");
+    let zip = format!("lib/{}.zip", library.replace('.', ""));
+    let parts = [
+        format!("lib/{library}/os.py"),
+        format!("lib64/{library}/os.py"),
+        format!("lib/{library}/os.pyc"),
+        zip,
+    ];
+    if parts.iter().any(|part| prefix.join(part).exists()) {
+        return Ok(());
+    }
+    let reason = format!(
+        "has no standard library of Python {EMBEDDED_VERSION} ({}): unset it, or name a prefix that has",
+        prefix.join("lib").join(library).display()
+    );
+    Err(Error::Interpreter { variable: "PYTHONHOME", path: home.to_owned(), reason })
+}
+
 fn check_version(dir: &Path, origin: &str, settings: &str) -> Result<(), Error> {
-    match version(settings) {
+    match version(settings).or_else(|| version_in(dir)) {
         Some(version) if version != EMBEDDED_VERSION => Err(Error::Venv {
             path: dir.to_owned(),
             reason: format!(
@@ -183,8 +234,62 @@ mod tests {
     }
 
     #[test]
+    fn a_virtual_environment_that_does_not_say_its_version_has_that_of_its_library() {
+        let dir = TempDir::new().unwrap();
+        venv(dir.path(), "home = /usr/bin\n");
+        std::fs::create_dir_all(dir.path().join("lib/python3.2/site-packages")).unwrap();
+        let refused = find(Some(dir.path()), None, &|_| None).unwrap_err().to_string();
+        assert!(refused.contains("was made for Python 3.2"), "{refused}");
+        std::fs::create_dir(dir.path().join(format!("lib/python{EMBEDDED_VERSION}"))).unwrap();
+        assert!(find(Some(dir.path()), None, &|_| None).unwrap().is_some());
+    }
+
+    #[test]
+    fn an_interpreter_of_another_version_is_refused_by_its_real_name_or_its_place() {
+        let dir = TempDir::new().unwrap();
+        let bin = dir.path().join("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        let named = bin.join("python3.2");
+        std::fs::write(&named, "").unwrap();
+        let link = bin.join("python3");
+        std::os::unix::fs::symlink(&named, &link).unwrap();
+        let plain = bin.join("python");
+        std::fs::write(&plain, "").unwrap();
+        let find = |path: &Path| {
+            let path = path.to_owned().into_os_string();
+            find(None, None, &|name| (name == "LS_PYTHONBIN").then(|| path.clone()))
+        };
+        let refused = find(&link).unwrap_err();
+        assert_eq!(refused.exit_code(), crate::exit_code::PYTHON);
+        assert!(
+            refused.to_string().contains("bin/python3 is Python 3.2, and this lswsgi embeds"),
+            "{refused}"
+        );
+        // Nobody can tell.
+        assert!(find(&plain).unwrap().is_some());
+        std::fs::create_dir_all(dir.path().join("lib/python3.2")).unwrap();
+        assert!(find(&plain).unwrap_err().to_string().contains("is Python 3.2"));
+    }
+
+    #[test]
+    fn a_home_without_the_standard_library_is_refused() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().to_owned().into_os_string();
+        let find = || find(None, None, &|name| (name == "PYTHONHOME").then(|| path.clone()));
+        let refused = find().unwrap_err().to_string();
+        assert!(
+            refused.contains("has no standard library of Python") && refused.contains("unset it"),
+            "{refused}"
+        );
+        let library = dir.path().join(format!("lib/python{EMBEDDED_VERSION}"));
+        std::fs::create_dir_all(&library).unwrap();
+        std::fs::write(library.join("os.py"), "").unwrap();
+        assert_eq!(find().unwrap(), None);
+    }
+
+    #[test]
     fn variables_that_name_nothing_usable_are_passed_over() {
-        let env = |_: &str| Some(OsString::from("/nowhere"));
+        let env = |name: &str| (name != "PYTHONHOME").then(|| OsString::from("/nowhere"));
         assert_eq!(find(None, None, &env).unwrap(), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Importing the application's file as a proper module.
 
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 use pyo3::exceptions::PyKeyError;
@@ -119,15 +120,42 @@ fn add_to_path(py: Python<'_>, directory: &Path) -> PyResult<()> {
     Ok(())
 }
 
-/// Runs the file as a module that `sys.modules` knows under `name`, through the loader that caches byte code.
+/// A loader for files that are not called `*.py`. Python's own would keep the byte code of `app.wsgi` where it keeps that of
+/// `app.py`, and take one for the other where time and size are the same.
+const OWN_CACHE: &CStr = c"
+import os
+from importlib.machinery import SourceFileLoader
+
+class Loader(SourceFileLoader):
+    def _own(self, path):
+        stem, extension = os.path.splitext(path)
+        return path if path == self.path else stem + '-' + os.path.basename(self.path) + extension
+
+    def get_data(self, path):
+        return super().get_data(self._own(path))
+
+    def set_data(self, path, data, *, _mode=0o666):
+        super().set_data(self._own(path), data, _mode=_mode)
+";
+
+/// Makes the loader for `path`, which keeps byte code beside it.
+fn loader<'py>(py: Python<'py>, path: &Path, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    let class = if path.extension().is_some_and(|extension| extension == "py") {
+        py.import("importlib.machinery")?.getattr("SourceFileLoader")?
+    } else {
+        PyModule::from_code(py, OWN_CACHE, c"lswsgi/loader.py", c"_lswsgi_loader")?.getattr("Loader")?
+    };
+    class.call1((name, path.as_os_str()))
+}
+
+/// Runs the file as a module that `sys.modules` knows under `name`.
 pub(super) fn import<'py>(
     py: Python<'py>,
     path: &Path,
     name: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let machinery = py.import("importlib.machinery")?;
     let util = py.import("importlib.util")?;
-    let loader = machinery.getattr("SourceFileLoader")?.call1((name, path.as_os_str()))?;
+    let loader = loader(py, path, name)?;
     let spec = util.getattr("spec_from_loader")?.call1((name, &loader))?;
     let module = util.getattr("module_from_spec")?.call1((&spec,))?;
     let modules = py.import("sys")?.getattr("modules")?;
@@ -158,12 +186,21 @@ fn module_name<'py>(py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyStrin
         || sys
             .getattr_opt("stdlib_module_names")?
             .is_some_and(|names| names.contains(&plain).unwrap_or(false));
-    let is_source = path.extension().is_some_and(|extension| extension == "py");
-    let importable = plain.call_method0("isidentifier")?.is_truthy()?;
-    if is_source && importable && !taken {
+    if !taken && plain.call_method0("isidentifier")?.is_truthy()? && finds(py, &plain, path)? {
         return Ok(plain.cast_into::<PyString>()?);
     }
     Ok(PyString::new(py, &format!("_lswsgi_{}", stem.to_string_lossy())))
+}
+
+/// Whether `import` of this name would import this file; a package of the name in the same folder goes before it.
+fn finds(py: Python<'_>, name: &Bound<'_, PyAny>, path: &Path) -> PyResult<bool> {
+    let finder = py.import("importlib.machinery")?.getattr("PathFinder")?;
+    let spec = finder.call_method1("find_spec", (name,))?;
+    let Some(origin) = spec.getattr_opt("origin")?.filter(|origin| !origin.is_none()) else {
+        return Ok(false);
+    };
+    let origin: PathBuf = origin.extract()?;
+    Ok(origin.canonicalize().is_ok_and(|origin| path.canonicalize().is_ok_and(|path| path == origin)))
 }
 
 /// The last line of a traceback.

@@ -62,6 +62,83 @@ fn requests_are_answered_also_when_there_is_nothing_to_import() {
     }
 }
 
+#[test]
+fn byte_code_is_kept_and_never_that_of_another_file() {
+    let source = |name: &str| answer(&format!("('{name}', __name__, sorted(os.listdir('__pycache__')))"));
+    for name in ["app.wsgi", "app"] {
+        let start = Start::scripts();
+        let path = |name: &str| start.dir().join(name);
+        // Of one size and time, as an archive may leave them.
+        let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        for (name, letter) in [("app.py", "p"), (name, "w")] {
+            std::fs::write(path(name), source(letter)).unwrap();
+            std::fs::File::options().append(true).open(path(name)).unwrap().set_modified(time).unwrap();
+        }
+        let application = path(name);
+        let plain = path("app.py");
+        let (_worker, mut connection) = Start::scripts().arg("-m").arg(plain.to_str().unwrap()).connected();
+        let first = connection.get("/").text().to_owned();
+        assert!(first.starts_with("('p', 'app', ['app.cpython-"), "{first}");
+        // The second time the byte code of the first is there.
+        for _ in 0..2 {
+            let start = Start::scripts().arg("-m").arg(application.to_str().unwrap());
+            let (_worker, mut connection) = start.connected();
+            let text = connection.get("/").text().to_owned();
+            assert!(text.starts_with("('w', '_lswsgi_app', ["), "{text}");
+            assert_eq!(text.matches(".pyc").count(), 2, "{text}");
+        }
+        let (_worker, mut connection) = Start::scripts()
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .arg("-m")
+            .arg(plain.to_str().unwrap())
+            .connected();
+        assert_eq!(connection.get("/").text().matches(".pyc").count(), 2);
+    }
+}
+
+#[test]
+fn the_module_has_the_name_it_could_be_imported_by() {
+    let source =
+        answer("(__name__, sys.modules[__name__].__dict__ is globals(), __import__('app').__name__)");
+    let (_worker, mut connection) = Start::application(&source).connected();
+    assert_eq!(connection.get("/").text(), "('app', True, 'app')");
+    // A package goes before a file of its name.
+    let start = Start::application(&source);
+    std::fs::create_dir(start.dir().join("app")).unwrap();
+    std::fs::write(start.dir().join("app/__init__.py"), "").unwrap();
+    let (_worker, mut connection) = start.connected();
+    assert_eq!(connection.get("/").text(), "('_lswsgi_app', True, 'app')");
+}
+
+#[test]
+fn the_variables_of_python_are_respected_and_text_is_utf_8_without_a_locale() {
+    let source = answer(
+        "(os.environ.get('PYTHONHOME'), sys.flags.utf8_mode, sys.stdout.encoding, sys.dont_write_bytecode, \
+         sys.flags.dev_mode, '/from/pythonpath' in sys.path, sys.pycache_prefix, sys.stderr.line_buffering)",
+    );
+    let plain = "(None, 1, 'utf-8', False, False, False, None, True)";
+    let (_worker, mut connection) = Start::application(&source).env("LC_ALL", "C").connected();
+    assert_eq!(connection.get("/").text(), plain);
+    let start = Start::application(&source)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PYTHONDEVMODE", "1")
+        .env("PYTHONUNBUFFERED", "1")
+        .env("PYTHONPATH", "/from/pythonpath")
+        .env("PYTHONPYCACHEPREFIX", "/nowhere");
+    let (worker, mut connection) = start.connected();
+    let text = connection.get("/").text().to_owned();
+    assert_eq!(text, "(None, 1, 'utf-8', True, True, True, '/nowhere', True)", "{}", worker.log());
+    // A prefix that is no virtual environment, as panels set it.
+    let prefix = answer("sys.base_prefix");
+    let (_worker, mut connection) = Start::application(&prefix).connected();
+    let found = connection.get("/").text().to_owned();
+    let (worker, mut connection) = Start::application(&prefix).env("PYTHONHOME", &found).connected();
+    assert_eq!(connection.get("/").text(), found, "{}", worker.log());
+    let (worker, mut connection) = Start::application(&prefix).env("PYTHONHOME", "/nowhere").connected();
+    assert_eq!(connection.get("/").status, 500);
+    worker.wait_log("PYTHONHOME=/nowhere has no standard library of Python");
+}
+
 /// A worker without an application of its own, and a folder with scripts.
 fn scripts(files: &[(&str, &str)]) -> (crate::support::Worker, Connection) {
     let start = Start::scripts();
