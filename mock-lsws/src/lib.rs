@@ -61,7 +61,9 @@ mod violation;
 pub use address::{Address, AddressError};
 pub use app::{AppCommand, AppLog, CommandError, DEFAULT_UMASK, User};
 pub use app_process::{AppProcess, StartError};
-pub use connection::{ConnectError, Connection, DEFAULT_PAUSE, Incoming, Pace, SendError, within};
+pub use connection::{
+    ConnectError, Connection, DEFAULT_PAUSE, Incoming, Pace, ResponseStream, SendError, within,
+};
 pub use environment::PROCESS_COUNT_VARIABLES;
 pub use exit::Exit;
 pub use hand_over::{DEFAULT_BACKLOG, ListenError, Listener, socketpair};

@@ -124,10 +124,15 @@ impl Response {
 }
 
 /// Puts a response together.
+#[derive(Debug)]
 pub(crate) struct ResponseBuilder {
     response: Response,
     ended: bool,
-    /// What the packets cost so far.
+    /// Bytes of body so far.
+    body_len: u64,
+    /// Whether bodies, log texts and packets are kept, and not looked at only.
+    keeps: bool,
+    /// What the packets kept cost so far.
     cost: usize,
 }
 
@@ -145,7 +150,17 @@ impl ResponseBuilder {
             started,
             violations: Vec::new(),
         };
-        Self { response, ended: false, cost: 0 }
+        Self { response, ended: false, body_len: 0, keeps: true, cost: 0 }
+    }
+
+    /// One whose `body`, `stderr` and `packets` stay empty.
+    pub(crate) fn without_content(started: Duration) -> Self {
+        Self { keeps: false, ..Self::new(started) }
+    }
+
+    /// What is known so far.
+    pub(crate) const fn so_far(&self) -> &Response {
+        &self.response
     }
 
     pub(crate) fn push(&mut self, packet: &Packet) {
@@ -163,22 +178,27 @@ impl ResponseBuilder {
             AppPacket::PidNotice(pid) => self.acknowledge(Ack::Pid(pid)),
             AppPacket::RespHeader(head) => self.head(&head),
             AppPacket::RespStream(data) => {
-                response.body.extend_from_slice(data);
+                self.body_len += data.len() as u64;
+                if self.keeps {
+                    response.body.extend_from_slice(data);
+                }
                 if response.status.is_none() {
                     self.violate(Violation::StreamBeforeHeader);
                 }
             }
-            AppPacket::Stderr(data) => response.stderr.extend_from_slice(data),
+            AppPacket::Stderr(data) if self.keeps => response.stderr.extend_from_slice(data),
             AppPacket::RespEnd => {
                 self.ended = true;
                 if self.response.status.is_none() {
                     self.violate(Violation::EndBeforeHeader);
                 }
             }
-            AppPacket::InternalError => {}
+            AppPacket::Stderr(_) | AppPacket::InternalError => {}
         }
-        self.cost += packet.cost();
-        self.response.packets.push(packet.clone());
+        if self.keeps {
+            self.cost += packet.cost();
+            self.response.packets.push(packet.clone());
+        }
     }
 
     /// Whether more of it would be too much.
@@ -217,7 +237,7 @@ impl ResponseBuilder {
             self.violate(Violation::SecondHeader);
             return;
         }
-        if !self.response.body.is_empty() {
+        if self.body_len > 0 {
             self.violate(Violation::HeaderAfterStream);
         }
         self.response.status = Some(head.status());

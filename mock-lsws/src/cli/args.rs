@@ -1,6 +1,7 @@
 //! The command line as it is typed.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -93,6 +94,11 @@ pub(crate) struct RunArgs {
     /// The request body; @FILE reads it from a file, @- from standard input.
     #[arg(short = 'd', long = "data", value_name = "BODY|@FILE")]
     pub(crate) data: Option<OsString>,
+
+    /// Save the body in a file, which holds nothing else then, instead of printing it. Any length is possible: neither is
+    /// ever held in memory.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 
     /// Print status and headers before the body.
     #[arg(short = 'i', long)]

@@ -12,6 +12,10 @@ pub(crate) enum RunError {
     Usage(String),
     #[error("{path}: cannot be read: {source}", path = .path.display())]
     Body { path: PathBuf, source: io::Error },
+    #[error("{path}: cannot be written: {source}", path = .path.display())]
+    Output { path: PathBuf, source: io::Error },
+    #[error("the response could not be printed: {0}")]
+    Print(io::Error),
     #[error("{name}: not found on PATH; give its path, ./{name} for example", name = .0.display())]
     NotOnPath(PathBuf),
     #[error(transparent)]
@@ -34,7 +38,7 @@ impl RunError {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => exit_code::USAGE,
-            Self::Body { .. } => exit_code::FILES,
+            Self::Body { .. } | Self::Output { .. } | Self::Print(_) => exit_code::FILES,
             Self::NotOnPath(_)
             | Self::Start(_)
             | Self::Spawner(_)

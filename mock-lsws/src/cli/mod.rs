@@ -1,11 +1,12 @@
 //! The command line of `mock-lsws`: what is typed ([`args`]), what it means ([`plan`]), doing it ([`run`](mod@run)), and
-//! printing what came of it ([`output`]).
+//! printing what came of it ([`response_writer`], [`output`]).
 
 mod args;
 mod error;
 mod output;
 mod plan;
 mod program;
+mod response_writer;
 mod run;
 
 pub(crate) use args::{Cli, Command};

@@ -1,10 +1,10 @@
-//! Printing: packets and remarks to standard error, the response to standard output.
+//! Printing to standard error: packets, remarks and what the application logs.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use mock_lsws::{Detail, Direction, Entry, Response};
+use mock_lsws::{Detail, Direction, Entry};
 
 const SENT: Style = AnsiColor::Cyan.on_default();
 const RECEIVED: Style = AnsiColor::Green.on_default();
@@ -33,21 +33,6 @@ pub(super) fn warning(message: impl Display) {
 fn stderr(line: impl Display) {
     // There is nobody left to tell if this fails.
     let _ = writeln!(anstream::stderr().lock(), "{line}");
-}
-
-/// Prints a response as curl does: the head only if asked for, the body byte for byte.
-pub(super) fn response(response: &Response, include: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if include && response.status.is_some() {
-        write!(out, "HTTP/1.1 {}\r\n", response.http_status())?;
-        for header in &response.headers {
-            out.write_all(&header.line)?;
-            out.write_all(b"\r\n")?;
-        }
-        out.write_all(b"\r\n")?;
-    }
-    out.write_all(&response.body)?;
-    out.flush()
 }
 
 /// Prints what the application wrote for the server's log.

@@ -22,6 +22,7 @@ pub(super) struct Plan {
     pub(super) target: Target,
     /// What is said about it with `-v`.
     pub(super) notes: Vec<String>,
+    pub(super) output: Option<PathBuf>,
     pub(super) include: bool,
     pub(super) fail: bool,
     pub(super) detail: Option<Detail>,
@@ -45,9 +46,9 @@ impl Plan {
             1 => Some(Detail::Decoded),
             _ => Some(Detail::Hex),
         };
-        let (include, fail, timeout) = (args.include, args.fail, args.timeout);
+        let (include, fail, timeout, output) = (args.include, args.fail, args.timeout, args.output.clone());
         let target = target(args, directory, &mut notes)?;
-        Ok(Self { request, target, notes, include, fail, detail, timeout })
+        Ok(Self { request, target, notes, output, include, fail, detail, timeout })
     }
 }
 

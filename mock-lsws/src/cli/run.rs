@@ -16,6 +16,7 @@ use super::args::RunArgs;
 use super::error::RunError;
 use super::output;
 use super::plan::{Plan, Target};
+use super::response_writer::ResponseWriter;
 
 /// How long an application may take to leave by itself after its connection was closed.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -25,7 +26,12 @@ const STOP: Duration = Duration::from_secs(2);
 
 /// Does what the command line says and tells the exit code.
 pub(crate) fn run(args: RunArgs) -> ExitCode {
-    let result = prepare(args).and_then(|(plan, runtime)| runtime.block_on(until_interrupted(plan)));
+    let result = prepare(args).and_then(|(plan, runtime)| {
+        let result = runtime.block_on(until_interrupted(plan));
+        // A write to a pipe nobody reads is left behind, and does not keep the process.
+        runtime.shutdown_background();
+        result
+    });
     ExitCode::from(result.unwrap_or_else(|error| {
         output::error(&error);
         error.exit_code()
@@ -56,13 +62,16 @@ async fn until_interrupted(plan: Plan) -> Result<u8, RunError> {
 }
 
 async fn exchange(plan: Plan) -> Result<u8, RunError> {
-    let transcript = match plan.detail {
-        Some(detail) => Transcript::observed(move |entry| output::entry(entry, detail)),
-        None => Transcript::new(),
-    };
+    let detail = plan.detail;
+    let transcript = Transcript::observed(move |entry| {
+        if let Some(detail) = detail {
+            output::entry(entry, detail);
+        }
+    });
     for note in &plan.notes {
         transcript.note(note);
     }
+    let mut writer = ResponseWriter::open(plan.output.as_deref(), plan.include).await?;
     let (mut connection, application) = match &plan.target {
         Target::Running(address) => (Connection::connect(address, &transcript).await?, None),
         Target::Worker(command) => {
@@ -76,15 +85,33 @@ async fn exchange(plan: Plan) -> Result<u8, RunError> {
     connection.set_send_limit(plan.timeout);
     let sent = connection.send_request(&plan.request.to_raw(), plan.request.body_bytes()).await;
     // An application may refuse the rest of a body and still answer.
-    let response = connection.read_response(within(plan.timeout)).await;
+    let mut stream = connection.stream_response(within(plan.timeout));
+    let mut written = Ok(());
+    while let Some(packet) = stream.next().await {
+        written = writer.packet(stream.so_far(), &packet).await;
+        if written.is_err() {
+            break;
+        }
+    }
+    let response = stream.finish();
+    writer.finish();
     if let (Err(error), false) = (sent, response.is_complete()) {
         output::warning(error);
     }
     connection.close();
 
-    let mut code = print(&response, &plan)?;
+    let is_cut_off = written.is_ok() && !response.is_complete();
+    let mut code = match written {
+        Ok(()) => judge(&response, &plan),
+        // Whoever reads has seen enough, as with any program in a pipe. What comes after that nobody has looked at.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit_code::OK,
+        Err(error) => {
+            output::error(RunError::Print(error));
+            exit_code::FILES
+        }
+    };
     if let Some(application) = application {
-        application.stop(&transcript, &response).await?;
+        application.stop(&transcript, is_cut_off).await?;
     }
     if code == exit_code::OK && plan.fail && response.http_status() >= 400 {
         output::error(format_args!("the status is {}", response.http_status()));
@@ -131,7 +158,7 @@ impl Application {
     }
 
     /// Lets it leave, then asks it to, then ends it. An answer that was cut off is explained by how it ended.
-    async fn stop(self, transcript: &Transcript, response: &Response) -> Result<(), RunError> {
+    async fn stop(self, transcript: &Transcript, is_cut_off: bool) -> Result<(), RunError> {
         // A worker's connection was all it had; a group waits for the next one.
         let mut ended = match self.listener {
             None => timeout(LEAVE, self.app.wait()).await.ok(),
@@ -147,7 +174,7 @@ impl Application {
             Some(exit) => {
                 let exit = exit?;
                 transcript.note(format!("process {} ended with {exit}", self.app.pid()));
-                if !response.is_complete() {
+                if is_cut_off {
                     output::warning(format_args!("the application ended with {exit}"));
                 }
             }
@@ -160,18 +187,8 @@ impl Application {
     }
 }
 
-/// Prints a response and what is wrong with it.
-fn print(response: &Response, plan: &Plan) -> Result<u8, RunError> {
-    output::application_log(&response.stderr);
-    match output::response(response, plan.include) {
-        Ok(()) => {}
-        // Whoever reads has seen enough, as with any program in a pipe.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(error) => {
-            output::error(format_args!("the response could not be printed: {error}"));
-            return Ok(exit_code::FILES);
-        }
-    }
+/// Says what is wrong with a response.
+fn judge(response: &Response, plan: &Plan) -> u8 {
     for violation in response.violations() {
         if violation.severity() == Severity::Breaks {
             output::error(violation);
@@ -180,21 +197,19 @@ fn print(response: &Response, plan: &Plan) -> Result<u8, RunError> {
         }
     }
     let (message, code) = match &response.end {
-        End::Complete if response.is_broken() => return Ok(exit_code::PROTOCOL),
-        End::Complete => return Ok(exit_code::OK),
+        End::Complete if response.is_broken() => return exit_code::PROTOCOL,
+        End::Complete => return exit_code::OK,
         End::Eof => ("the application closed the connection before RESP_END".to_owned(), exit_code::CUT_OFF),
         End::Reset => ("the application reset the connection before RESP_END".to_owned(), exit_code::CUT_OFF),
         End::Invalid(invalid) => {
             (format!("the application sent what is no packet: {invalid}"), exit_code::PROTOCOL)
         }
-        End::TimedOut => {
+        // A response that is streamed is never too long.
+        End::TimedOut | End::TooLong => {
             let limit = plan.timeout.as_secs_f64();
             (format!("no RESP_END within {limit} s; --timeout sets another limit"), exit_code::TIMEOUT)
         }
-        End::TooLong => {
-            (format!("no RESP_END after {} bytes of body", response.body.len()), exit_code::PROTOCOL)
-        }
     };
     output::error(message);
-    Ok(code)
+    code
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use lsapi::{DecodeError, Invalid, PacketType, RawRequest};
+use lsapi::{DecodeError, Invalid, RawRequest};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::{ConnectError, SendError};
@@ -14,7 +14,6 @@ use super::pace::Pace;
 use super::socket::Socket;
 use crate::Address;
 use crate::packet::Packet;
-use crate::response::{End, Response, ResponseBuilder};
 use crate::transcript::{Bytes, Event, SentKind, Transcript};
 
 /// How long a write may make no progress before it is given up, unless [`Connection::set_send_limit`] says otherwise.
@@ -49,11 +48,11 @@ pub struct Connection {
     transcript: Transcript,
     number: u32,
     /// Bytes that are not a whole packet yet.
-    partial: Vec<u8>,
+    pub(super) partial: Vec<u8>,
     /// Where reads go first.
     scratch: Vec<u8>,
     /// Packets that have arrived and were not asked for yet.
-    packets: VecDeque<Packet>,
+    pub(super) packets: VecDeque<Packet>,
     /// What these packets cost in memory.
     queued: usize,
     /// What stands behind the packets: nothing more can come.
@@ -310,52 +309,15 @@ impl Connection {
         }
     }
 
-    fn pop(&mut self) -> Option<Packet> {
+    pub(super) fn pop(&mut self) -> Option<Packet> {
         let packet = self.packets.pop_front()?;
         self.queued = self.queued.saturating_sub(packet.cost());
         Some(packet)
     }
 
-    /// Reads packets until the response is complete or cannot be any more. What the application sent behind RESP_END
-    /// and has arrived by then is taken into account too.
-    pub async fn read_response(&mut self, deadline: Instant) -> Response {
-        let mut response = ResponseBuilder::new(self.transcript.elapsed());
-        let mut is_late = false;
-        loop {
-            if self.packets.is_empty() && Instant::now() >= deadline {
-                // What had arrived in time still counts, what comes after that does not: it might never stop.
-                if is_late {
-                    self.note(Event::TimedOut { partial: self.partial.len() });
-                    return response.finish(End::TimedOut);
-                }
-                is_late = true;
-            }
-            match self.next_packet(deadline).await {
-                Incoming::Packet(packet) => {
-                    response.push(&packet);
-                    if packet.packet_type() == PacketType::RespEnd {
-                        break;
-                    }
-                    if response.is_full() {
-                        return response.finish(End::TooLong);
-                    }
-                }
-                Incoming::Invalid(invalid) => return response.finish(End::Invalid(invalid)),
-                Incoming::Eof { .. } => return response.finish(End::Eof),
-                Incoming::Reset { .. } => return response.finish(End::Reset),
-                Incoming::TimedOut => return response.finish(End::TimedOut),
-            }
-        }
-        self.fill();
-        while let Some(packet) = self.pop() {
-            response.push(&packet);
-        }
-        response.finish(End::Complete)
-    }
-
     /// Takes in what can be read without waiting, [`FILL_LIMIT`] bytes at most. Returns whether that was all that may be
     /// taken for now.
-    fn fill(&mut self) -> bool {
+    pub(super) fn fill(&mut self) -> bool {
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut taken = 0;
         while self.takes_more() && taken < FILL_LIMIT {
@@ -457,7 +419,7 @@ impl Connection {
         self.socket.is_tcp()
     }
 
-    fn note(&self, event: Event) {
+    pub(super) fn note(&self, event: Event) {
         self.transcript.add(self.number, event);
     }
 }

@@ -7,8 +7,10 @@
 mod client;
 mod error;
 mod pace;
+mod response_stream;
 mod socket;
 
 pub use client::{Connection, Incoming, within};
 pub use error::{ConnectError, SendError};
 pub use pace::{DEFAULT_PAUSE, Pace};
+pub use response_stream::ResponseStream;

@@ -45,7 +45,7 @@ impl Transcript {
         Self::with(None)
     }
 
-    /// One that calls `observer` with each entry as it happens.
+    /// One that calls `observer` with each entry as it happens, and keeps none: an exchange of any length takes no memory.
     #[must_use]
     pub fn observed(observer: impl Fn(&Entry) + Send + Sync + 'static) -> Self {
         Self::with(Some(Box::new(observer)))
@@ -100,36 +100,43 @@ impl Transcript {
         number
     }
 
-    pub(crate) fn add(&self, connection: u32, mut event: Event) {
+    pub(crate) fn add(&self, connection: u32, event: Event) {
         let entry = {
             let mut state = self.state();
             // With the lock held, so that entries are in the order of their times.
             let at = self.elapsed();
-            if let Some(bytes) = event.bytes_mut() {
-                if state.kept >= KEEP && bytes.kept.len() > KEEP_AFTER {
-                    bytes.omitted += bytes.kept.len() - KEEP_AFTER;
-                    bytes.kept = bytes.kept.iter().take(KEEP_AFTER).copied().collect();
-                }
-                state.kept += bytes.kept.len();
+            if self.shared.observer.is_none() {
+                state.keep(at, connection, event);
+                return;
             }
-            let entry = Entry { at, connection, event };
-            let copy = self.shared.observer.is_some().then(|| entry.clone());
-            // Remarks are few, and what they say about the end of a process is wanted.
-            if state.entries.len() < MOST || connection == 0 {
-                state.entries.push(entry);
-            } else {
-                state.left_out += 1;
-            }
-            copy
+            Entry { at, connection, event }
         };
         // Outside the lock: an observer may look at the transcript.
-        if let (Some(observer), Some(entry)) = (&self.shared.observer, entry) {
+        if let Some(observer) = &self.shared.observer {
             observer(&entry);
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn keep(&mut self, at: Duration, connection: u32, mut event: Event) {
+        if let Some(bytes) = event.bytes_mut() {
+            if self.kept >= KEEP && bytes.kept.len() > KEEP_AFTER {
+                bytes.omitted += bytes.kept.len() - KEEP_AFTER;
+                bytes.kept = bytes.kept.iter().take(KEEP_AFTER).copied().collect();
+            }
+            self.kept += bytes.kept.len();
+        }
+        // Remarks are few, and what they say about the end of a process is wanted.
+        if self.entries.len() < MOST || connection == 0 {
+            self.entries.push(Entry { at, connection, event });
+        } else {
+            self.left_out += 1;
+        }
     }
 }
 
@@ -198,5 +205,6 @@ mod tests {
         assert_eq!(transcript.open("there"), 2);
         transcript.note("done");
         assert_eq!(*seen.lock().unwrap(), [1, 2, 0]);
+        assert!(transcript.entries().is_empty(), "who sees them keeps them");
     }
 }

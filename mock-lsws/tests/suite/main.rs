@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod connection;
+mod long_responses;
 mod requests;
 mod responses;
 mod run;
