@@ -32,9 +32,29 @@ fn every_required_check_is_named_by_a_scenario() {
     assert!(missing.is_empty(), "no scenario names {missing:?}");
 }
 
-/// Whether `clause` is a check such as `W17` or `S07a`, or a section such as `lsapi 1.7`, with the name of a variable
-/// behind it where the section is about several.
+/// The sections of PEP 3333 that ask something of a server.
+const PEP_3333: [&str; 13] = [
+    "A Note On String Types",
+    "Specification Details",
+    "environ Variables",
+    "Input and Error Streams",
+    "The start_response() Callable",
+    "Handling the Content-Length Header",
+    "Buffering and Streaming",
+    "The write() Callable",
+    "Unicode Issues",
+    "Error Handling",
+    "Other HTTP Features",
+    "Thread Support",
+    "Optional Platform-Specific File Handling",
+];
+
+/// Whether `clause` is a check such as `W17` or `S07a`, a section such as `lsapi 1.7`, with the name of a variable
+/// behind it where the section is about several, a section of PEP 3333 by its heading, or an option of lswsgi.
 fn is_clause(clause: &str) -> bool {
+    if let Some(heading) = clause.strip_prefix("PEP 3333 ") {
+        return PEP_3333.contains(&heading);
+    }
     let mut words = clause.split(' ');
     match (words.next(), words.next(), words.next(), words.next()) {
         (Some(check), None, None, None) => checks().iter().any(|known| known == check),
@@ -42,6 +62,7 @@ fn is_clause(clause: &str) -> bool {
             section.split('.').all(|number| number.parse::<u8>().is_ok())
                 && variable.is_none_or(|name| name.contains("LSAPI_"))
         }
+        (Some("lswsgi"), Some(option), None, None) => option.starts_with('-'),
         _ => false,
     }
 }
@@ -57,6 +78,8 @@ fn every_case_names_its_clauses_and_says_why() {
     }
     for wrong in
         ["W1", "W37", "X01", "W001", "lsapi", "lsapi 1.x", "lsapi 1.7 timeouts", "lsapi 1.7 LSAPI_A B", ""]
+            .into_iter()
+            .chain(["PEP 3333", "PEP 3333 ", "PEP 3333 Rationale and Goals", "lswsgi", "lswsgi -m x"])
     {
         assert!(!is_clause(wrong), "{wrong}");
     }
