@@ -84,8 +84,8 @@ pub fn check(arguments: &Arguments, json: bool) -> Result<(), Error> {
 }
 
 fn find_out(settings: &Settings, report: &mut Report, done: impl FnOnce(&Report)) -> Result<(), Error> {
+    report.application = settings.application.as_ref().map(|application| application.path.clone());
     let start = Start::prepare(settings)?;
-    report.application = start.location.as_ref().map(|location| location.path.clone());
     report.venv = start
         .interpreter
         .as_ref()
@@ -97,9 +97,10 @@ fn find_out(settings: &Settings, report: &mut Report, done: impl FnOnce(&Report)
         report.threads = inspect::threads(py).map_err(|error| Error::Python(error.to_string()))?;
         let tasks = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
         report.native_threads = tasks.saturating_sub(1 + report.threads.len());
-        let names = report.threads.iter().map(|thread| format!("'{}'", thread.name)).collect::<Vec<_>>();
+        let names = report.threads.iter().map(|thread| format!("'{}'", thread.name));
+        let names = names.chain(report.native_threads()).collect();
         let result = match loaded {
-            Ok(_) if tasks > 1 => Err(Error::ThreadsAlive { names, native: report.native_threads }),
+            Ok(_) if tasks > 1 => Err(Error::ThreadsAlive { names }),
             loaded => loaded.map(|_| ()),
         };
         if !matches!(result, Err(Error::Import { .. } | Error::NoCallable { .. })) {
@@ -132,6 +133,11 @@ impl Report {
         self.error = Some(error.to_string());
     }
 
+    /// The threads Python does not know of, in words, if there are any.
+    fn native_threads(&self) -> Option<String> {
+        (self.native_threads > 0).then(|| format!("{} not of Python", self.native_threads))
+    }
+
     fn write(&self, out: &mut File, json: bool) -> std::io::Result<()> {
         if json {
             let mut text = serde_json::to_string_pretty(self)?;
@@ -160,11 +166,7 @@ impl Report {
             .threads
             .iter()
             .map(|thread| format!("{}{}", thread.name, if thread.daemon { " (daemon)" } else { "" }));
-        let mut threads = threads.collect::<Vec<_>>().join(", ");
-        if self.native_threads > 0 {
-            let separator = if threads.is_empty() { "" } else { ", " };
-            threads.push_str(&format!("{separator}{} not of Python", self.native_threads));
-        }
+        let threads = threads.chain(self.native_threads()).collect::<Vec<_>>().join(", ");
         rows.push(("threads", if threads.is_empty() { none() } else { threads }));
         if let Some(limits) = &self.limits {
             rows.push(("requests", limits.requests.to_string()));

@@ -1,6 +1,5 @@
 //! Why lswsgi ends other than of its own accord, and with which exit code.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -78,14 +77,12 @@ pub enum Error {
 
     /// Threads run after the import. Found by `lswsgi check`; nothing that keeps the application from being served.
     #[error(
-        "threads are alive after the import ({}{}), and a fork would not take them along: such an application is imported \
-         by each process for itself", names.join(", "), NotOfPython(*native)
+        "threads are alive after the import ({}), and a fork would not take them along: such an application is imported \
+         by each process for itself", names.join(", ")
     )]
     ThreadsAlive {
-        /// Their names, quoted.
+        /// Their names, quoted, and how many there are that Python does not know of.
         names: Vec<String>,
-        /// Number of threads Python does not know of.
-        native: usize,
     },
 
     /// The interpreter did not start.
@@ -100,15 +97,6 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
-}
-
-/// How many threads Python does not know of, in a list of those it does.
-struct NotOfPython(usize);
-
-impl fmt::Display for NotOfPython {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 > 0 { write!(f, " and {} not of Python", self.0) } else { Ok(()) }
-    }
 }
 
 impl Error {

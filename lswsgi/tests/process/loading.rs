@@ -232,7 +232,7 @@ fn a_script_that_is_missing_or_has_no_callable_gets_a_500_and_the_log_names_it()
 }
 
 /// Makes a virtual environment without anything in it.
-fn make_venv(path: &Path) {
+pub(crate) fn make_venv(path: &Path) {
     let mut command = Command::new(env!("LSWSGI_PYTHON"));
     let status = command.args(["-m", "venv", "--without-pip"]).arg(path).status().unwrap();
     assert!(status.success());
