@@ -87,7 +87,7 @@ fn every_case_names_its_clauses_and_says_why() {
 
 #[test]
 fn every_waiver_is_for_a_case_and_cites_a_clause() {
-    for subject in ["lswsgi", "lsphp"] {
+    for subject in ["lswsgi", "lswsgi-scripts", "lsphp"] {
         let waivers = Waivers::load(None, &support::scenarios(), subject).unwrap();
         assert_eq!(waivers.stale(&cases(), &BTreeMap::new()), Vec::<String>::new());
         let waived: Vec<_> =
@@ -115,6 +115,8 @@ fn no_two_cases_have_one_title_or_one_text() {
 #[test]
 fn the_shipped_subject_plays_every_role_that_is_used() {
     let subject = Subject::load("lswsgi", &support::scenarios()).unwrap();
+    let scripts = Subject::load("lswsgi-scripts", &support::scenarios()).unwrap();
+    assert!(subject.roles().eq(scripts.roles()), "both are lswsgi, and play the same roles");
     for case in cases() {
         let is_played =
             case.start.program.role().is_none_or(|role| subject.plays(role)) || !case.needs.is_empty();

@@ -24,11 +24,13 @@ pub enum Capability {
     LswsgiOptions,
     /// `scripts`
     Scripts,
+    /// `preload`
+    Preload,
 }
 
 impl Capability {
     /// All there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Group,
         Self::AcceptNotify,
         Self::BusyLimit,
@@ -37,6 +39,7 @@ impl Capability {
         Self::Wsgi,
         Self::LswsgiOptions,
         Self::Scripts,
+        Self::Preload,
     ];
 
     /// The name in scenario and subject files.
@@ -51,6 +54,7 @@ impl Capability {
             Self::Wsgi => "wsgi",
             Self::LswsgiOptions => "lswsgi-options",
             Self::Scripts => "scripts",
+            Self::Preload => "preload",
         }
     }
 
@@ -66,6 +70,7 @@ impl Capability {
             Self::Wsgi => "{script} may be any WSGI application in Python: cases bring theirs with them",
             Self::LswsgiOptions => "the options and variables of lswsgi are understood",
             Self::Scripts => "each request says in SCRIPT_FILENAME which script answers it",
+            Self::Preload => "{script} is loaded when the process starts, before any request",
         }
     }
 }
