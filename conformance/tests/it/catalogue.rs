@@ -49,11 +49,17 @@ const PEP_3333: [&str; 13] = [
     "Optional Platform-Specific File Handling",
 ];
 
+/// The sections of README.md about how lswsgi begins and ends.
+const LSWSGI: [&str; 4] = ["Loading", "Scripts", "Virtual environments", "Leaving"];
+
 /// Whether `clause` is a check such as `W17` or `S07a`, a section such as `lsapi 1.7`, with the name of a variable
-/// behind it where the section is about several, a section of PEP 3333 by its heading, or an option of lswsgi.
+/// behind it where the section is about several, a section of PEP 3333 by its heading, or an option or section of lswsgi.
 fn is_clause(clause: &str) -> bool {
     if let Some(heading) = clause.strip_prefix("PEP 3333 ") {
         return PEP_3333.contains(&heading);
+    }
+    if let Some(heading) = clause.strip_prefix("lswsgi ").filter(|words| !words.starts_with('-')) {
+        return LSWSGI.contains(&heading);
     }
     let mut words = clause.split(' ');
     match (words.next(), words.next(), words.next(), words.next()) {
@@ -82,6 +88,14 @@ fn every_case_names_its_clauses_and_says_why() {
             .chain(["PEP 3333", "PEP 3333 ", "PEP 3333 Rationale and Goals", "lswsgi", "lswsgi -m x"])
     {
         assert!(!is_clause(wrong), "{wrong}");
+    }
+}
+
+#[test]
+fn the_readme_has_the_sections_about_lswsgi_that_cases_cite() {
+    let readme = std::fs::read_to_string(support::scenarios().join("../README.md")).unwrap();
+    for heading in LSWSGI {
+        assert!(readme.contains(&format!("\n### {heading}\n")), "README.md has no section {heading}");
     }
 }
 
