@@ -2,6 +2,7 @@
 
 mod application;
 mod check;
+mod children;
 mod command_line;
 mod errors;
 mod failing;
