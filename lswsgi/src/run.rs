@@ -95,7 +95,8 @@ impl Worker {
                 start.interpreter.as_ref().map(ToString::to_string).unwrap_or_default(),
             ));
             let exchange = Exchange::new(Limits::from(&self.settings));
-            let mut host = Host::new(py, source, &exchange, self.settings.options)
+            // A server starts more processes of an application when it has to; started by hand, there is this one.
+            let mut host = Host::new(py, source, &exchange, self.settings.options, self.by_server)
                 .map_err(|error| Error::Python(error.to_string()))?;
             worker::serve(&mut host, &exchange, endpoint, &self.settings)
         })

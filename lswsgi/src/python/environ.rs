@@ -21,11 +21,13 @@ pub(super) struct Environ {
 }
 
 impl Environ {
-    /// The template, with `errors` as wsgi.errors, which without it is sys.stderr.
+    /// The template, with `errors` as wsgi.errors, which without it is sys.stderr. `multiprocess`: other processes may be
+    /// serving the same application.
     pub(super) fn new(
         py: Python<'_>,
         errors: Option<&Bound<'_, PyAny>>,
         underscore_headers: UnderscoreHeaders,
+        multiprocess: bool,
     ) -> PyResult<Self> {
         let template = PyDict::new(py);
         template.set_item("wsgi.version", (1, 0))?;
@@ -34,8 +36,7 @@ impl Environ {
             errors.map_or_else(|| py.import("sys")?.getattr("stderr"), |errors| Ok(errors.clone()))?;
         template.set_item("wsgi.errors", errors)?;
         template.set_item("wsgi.multithread", false)?;
-        // The server starts several processes of one application whenever it has to.
-        template.set_item("wsgi.multiprocess", true)?;
+        template.set_item("wsgi.multiprocess", multiprocess)?;
         template.set_item("wsgi.run_once", false)?;
         template.set_item("wsgi.input_terminated", true)?;
         template.set_item("wsgi.file_wrapper", py.get_type::<FileWrapper>())?;
@@ -105,13 +106,18 @@ impl Environ {
         request: &BeginRequest<'_>,
         environ: &Bound<'_, PyDict>,
     ) -> PyResult<()> {
+        let mut root_had_slash = false;
         for (position, entry) in request.env().iter().enumerate() {
             let name = self.names.variable(py, position, entry.key())?;
             let mut value = entry.value();
             match name.role {
                 Role::Refused => continue,
                 Role::NeverEmpty if value.is_empty() => continue,
-                Role::ScriptName => value = value.strip_suffix(b"/").unwrap_or(value),
+                Role::ScriptName => {
+                    let stripped = value.strip_suffix(b"/");
+                    root_had_slash = stripped.is_some();
+                    value = stripped.unwrap_or(value);
+                }
                 Role::Https => {
                     let scheme = if is_on(value) { intern!(py, "https") } else { intern!(py, "http") };
                     set(environ, intern!(py, "wsgi.url_scheme"), scheme)?;
@@ -120,8 +126,18 @@ impl Environ {
             }
             set(environ, name.key.bind(py), &latin1(py, value)?)?;
         }
-        Ok(())
+        if root_had_slash { keep_slash(py, environ) } else { Ok(()) }
     }
+}
+
+/// A slash SCRIPT_NAME has lost must be in PATH_INFO: the two together are the path of the URL.
+fn keep_slash(py: Python<'_>, environ: &Bound<'_, PyDict>) -> PyResult<()> {
+    let key = intern!(py, "PATH_INFO");
+    let Some(path) = environ.get_item(key)? else { return Ok(()) };
+    if path.call_method1(intern!(py, "startswith"), ("/",))?.is_truthy()? {
+        return Ok(());
+    }
+    environ.set_item(key, PyString::new(py, "/").add(path)?)
 }
 
 /// CONTENT_LENGTH says what can be read, which the packet knows better than the header.

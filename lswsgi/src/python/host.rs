@@ -58,7 +58,8 @@ pub struct Host<'py> {
 }
 
 impl<'py> Host<'py> {
-    /// Prepares to run what `source` says on `exchange`, with the operator's `options`.
+    /// Prepares to run what `source` says on `exchange`, with the operator's `options`. `multiprocess`: other processes may
+    /// be running it as well.
     ///
     /// # Errors
     /// What Python reports, which nothing but a lack of memory causes.
@@ -67,6 +68,7 @@ impl<'py> Host<'py> {
         source: Source<'py>,
         exchange: &Arc<Exchange>,
         options: Options,
+        multiprocess: bool,
     ) -> PyResult<Self> {
         let errors = match options.errors {
             ErrorLog::Stderr => None,
@@ -77,7 +79,7 @@ impl<'py> Host<'py> {
             gil: Gil(py),
             source,
             exchange: Arc::clone(exchange),
-            environ: Environ::new(py, errors.as_ref(), options.underscore_headers)?,
+            environ: Environ::new(py, errors.as_ref(), options.underscore_headers, multiprocess)?,
             options,
             errors,
             request,

@@ -115,9 +115,16 @@ impl Write {
     fn __call__(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let bytes = data.cast::<PyBytes>().map_err(|_| not_bytes("write() takes", data))?;
         let mut outbound = self.ticket.outbound(py, "write()")?;
-        if outbound.phase() == Phase::Nothing {
+        match outbound.phase() {
             // The head it came with was to be replaced, and what should replace it was refused.
-            return Err(PyAssertionError::new_err("write() called without a valid start_response()"));
+            Phase::Nothing => {
+                return Err(PyAssertionError::new_err("write() called without a valid start_response()"));
+            }
+            // From close(), or from another thread.
+            Phase::Ended(_) => {
+                return Err(PyAssertionError::new_err("write() called after the end of the response"));
+            }
+            Phase::Started | Phase::HeadSent | Phase::Lost => {}
         }
         if bytes.as_bytes().is_empty() {
             return Ok(());

@@ -381,6 +381,19 @@ fn an_endless_body_of_which_nothing_more_can_be_sent_is_closed() {
 }
 
 #[test]
+fn nothing_can_be_written_after_the_end() {
+    let source = "class Body:\n\
+        \x20   def __init__(self, write): self.write = write\n\
+        \x20   def __iter__(self): return iter([b'body'])\n\
+        \x20   def close(self): self.write(b'late')\n\
+        def application(environ, start_response):\n\
+        \x20   return Body(start_response('200 OK', []))\n";
+    let (response, log) = respond(source);
+    assert_eq!((response.status, response.text()), (200, "body"));
+    assert!(log.contains("AssertionError: write() called after the end of the response"), "{log}");
+}
+
+#[test]
 fn nothing_can_be_written_once_the_replacement_of_a_head_was_refused() {
     let source = "import sys\n\
         def application(environ, start_response):\n\

@@ -39,6 +39,43 @@ fn environ_has_what_pep_3333_requires_and_is_fresh_each_time() {
 }
 
 #[test]
+fn the_root_and_the_path_together_are_the_path_of_the_url() {
+    let source = evaluate("(environ['SCRIPT_NAME'], environ['PATH_INFO'])");
+    let (_worker, mut connection) = Start::application(&source).connected();
+    for (root, path, expected) in [
+        ("", "/a", "('', '/a')"),
+        ("/", "/a", "('', '/a')"),
+        ("/", "", "('', '/')"),
+        ("/app", "", "('/app', '')"),
+        ("/app", "/", "('/app', '/')"),
+        ("/app/", "/a", "('/app', '/a')"),
+        ("/app/", "a", "('/app', '/a')"),
+        ("/app/", "", "('/app', '/')"),
+    ] {
+        for root_first in [true, false] {
+            let request = RequestBuilder::bare().env("REQUEST_METHOD", "GET");
+            let request = if root_first {
+                request.env("SCRIPT_NAME", root).env("PATH_INFO", path)
+            } else {
+                request.env("PATH_INFO", path).env("SCRIPT_NAME", root)
+            };
+            connection.send(&request.encode());
+            assert_eq!(connection.response().text(), expected, "{root} {path}");
+        }
+    }
+}
+
+#[test]
+fn other_processes_are_expected_where_a_server_starts_them() {
+    let source =
+        evaluate("(environ['wsgi.multiprocess'], environ['wsgi.multithread'], environ['wsgi.run_once'])");
+    let (_worker, mut connection) = Start::application(&source).connected();
+    assert_eq!(connection.get("/").text(), "(True, False, False)");
+    let (_worker, path) = Start::application(&source).listening();
+    assert_eq!(Connection::to(&path).get("/").text(), "(False, False, False)");
+}
+
+#[test]
 fn repeated_headers_are_joined_and_deceptive_ones_dropped() {
     let names = ["HTTP_X_A", "HTTP_COOKIE", "HTTP_X_UNDER", "HTTP_PROXY", "HTTP_HOST"];
     let source = evaluate(&format!("[environ.get(name) for name in {names:?}]"));
