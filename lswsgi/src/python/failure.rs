@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::host::Gil;
+use super::text::as_latin1;
 use crate::log;
 use crate::options::{LateError, Options};
 use crate::worker::outbound::{End, Lost, Outbound, Phase};
@@ -138,9 +139,12 @@ fn encode(text: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
 
 /// Method and path for a log line.
 fn describe(environ: &Bound<'_, PyDict>) -> String {
-    let text = |key: &str| {
+    let [method, root, path] = ["REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO"].map(|key| {
         let value = environ.get_item(key).ok().flatten();
-        value.and_then(|value| value.extract::<String>().ok()).unwrap_or_default()
-    };
-    format!("{} {}{}", text("REQUEST_METHOD"), text("SCRIPT_NAME"), text("PATH_INFO"))
+        let text = value.as_ref().and_then(|value| value.cast::<PyString>().ok());
+        // Each character of a path is a byte of what is mostly UTF-8.
+        let bytes = text.and_then(|text| as_latin1(text).ok().flatten());
+        String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
+    });
+    format!("{method} {root}{path}")
 }

@@ -64,6 +64,9 @@ impl Input {
             return Ok(bytes);
         }
         let inbound = &mut *inbound;
+        if want <= READ_STEP && inbound.body_left().is_some() {
+            return PyBytes::new_with(py, want, |target| Ok(py.detach(|| fill_exactly(inbound, target))?));
+        }
         let collected = py.detach(|| collect(inbound, want))?;
         to_bytes(py, &collected)
     }
@@ -103,6 +106,18 @@ impl Input {
         let line = line(py, &mut *self.inbound()?, usize::MAX)?;
         (!line.is_empty()).then(|| to_bytes(py, &line)).transpose()
     }
+}
+
+/// Takes as many bytes as `target` has room for, which the body has.
+fn fill_exactly(inbound: &mut Inbound, target: &mut [u8]) -> Result<(), Failed> {
+    let buffered = inbound.buffered_body();
+    let mut count = buffered.len();
+    target[..count].copy_from_slice(buffered);
+    inbound.consume_body(count);
+    while count < target.len() {
+        count += inbound.read_body_into(&mut target[count..]).map_err(Failed::Body)?;
+    }
+    Ok(())
 }
 
 /// Takes `want` bytes, waiting for what has not come; fewer where a body without a known length ends.

@@ -50,6 +50,17 @@ fn the_page_shows_the_traceback_only_to_those_who_debug() {
 }
 
 #[test]
+fn the_log_names_the_request_in_the_clients_own_letters() {
+    let (worker, mut connection) = Start::application("def application(*_): raise KeyError\n").connected();
+    assert_eq!(connection.get("/stra\u{df}e?q=secret").status, 500);
+    let line = worker.wait_log("the application raised KeyError");
+    assert!(
+        line.ends_with("while it handled the request: GET /stra\u{df}e, request 1 of this process"),
+        "{line}"
+    );
+}
+
+#[test]
 fn a_status_the_server_would_replace_is_sent_and_the_log_warns_of_it() {
     let source = "def application(environ, start_response):\n\
         \x20   start_response(environ['QUERY_STRING'] + ' Reason', [])\n\
