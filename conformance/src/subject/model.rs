@@ -170,7 +170,8 @@ impl Subject {
     }
 
     /// Every file the subject's processes need to be able to read, as far as the subject file names it: the binary, the
-    /// program that runs, scripts, and what is named below `{folder}`. Programs found on PATH are everybody's.
+    /// program that runs, scripts, and what is named below `{folder}`, with all files of a folder that is. Programs found
+    /// on PATH are everybody's.
     pub(super) fn files(&self, binary: &Path) -> Vec<PathBuf> {
         let mut files = vec![binary.to_owned()];
         let program = self.command.first().filter(|program| program.contains('/') && !program.contains('{'));
@@ -180,6 +181,8 @@ impl Subject {
         let words =
             self.command.iter().chain(self.env.values()).chain(self.request_env.values()).chain(roles);
         files.extend(words.filter_map(|word| Some(self.absolute(Path::new(in_folder(word)?.1)))));
+        let folders: Vec<_> = files.iter().filter_map(|file| file.read_dir().ok()).collect();
+        files.extend(folders.into_iter().flatten().flatten().map(|entry| entry.path()));
         files.retain(|file| file.is_file());
         files.sort();
         files.dedup();

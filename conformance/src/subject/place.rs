@@ -12,7 +12,7 @@ pub struct Place {
     pub binary: PathBuf,
     /// The user it runs as; the runner's own without one.
     pub account: Option<Account>,
-    /// Copies by the files they stand in for.
+    /// Copies by the files and folders they stand in for.
     pub(super) copies: BTreeMap<PathBuf, PathBuf>,
 }
 

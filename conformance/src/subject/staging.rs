@@ -20,13 +20,13 @@ pub struct Staging {
     _keeper: Spawner,
     /// The folder.
     pub(super) folder: PathBuf,
-    /// Copies by the files they stand in for.
+    /// Copies by the files and folders they stand in for.
     pub(super) copies: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl Staging {
     /// Copies `files` to where `user` can read them, and execute those that can be executed. `spawner` is the program
-    /// that can become the keeper. Files that share a folder share one there.
+    /// that can become the keeper. Files that share a folder share one there, which stands in for theirs.
     ///
     /// Must be called inside a tokio runtime with I/O and time enabled.
     pub(super) async fn copy(files: &[PathBuf], user: &User, spawner: &Path) -> Result<Self, SubjectError> {
@@ -56,6 +56,7 @@ impl Staging {
                 .map_err(failed(file))?;
             copies.insert(file.clone(), copy);
         }
+        copies.extend(places.into_iter().map(|(from, place)| (from.to_owned(), place)));
         Ok(Self { _keeper: keeper, folder, copies })
     }
 }
