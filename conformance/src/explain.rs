@@ -110,6 +110,7 @@ fn words(action: &Action) -> String {
             let names = files.0.iter().map(|(path, _)| path.display().to_string());
             format!("writes {}", names.collect::<Vec<_>>().join(" and "))
         }
+        Action::StartAgain => "starts the application once more".into(),
         Action::Pause(time) => format!("waits {time}"),
         Action::Parallel(_) => "does at the same time".into(),
     }

@@ -44,18 +44,18 @@ impl Case<'_> {
         let mut has_left = self.scenario.start.mode == Mode::Worker && self.has_ended_within(LEAVE).await;
         if !has_left {
             // It may be gone already, or go at this moment.
-            asked = self.stage.app.signal(Signal::TERM).is_ok();
+            asked = self.stage.app().signal(Signal::TERM).is_ok();
             has_left = self.has_ended_within(GRACE).await;
         }
         problems.extend(self.crash_unless(|exit| {
             asked && matches!(exit, Exit::Signal { signal, .. } if signal == Signal::TERM.as_raw())
         }));
         if !has_left {
-            let _ = self.stage.app.signal(Signal::KILL);
+            let _ = self.stage.app().signal(Signal::KILL);
             let _ = self.has_ended_within(GRACE).await;
         }
         // What was killed could tidy up nothing.
-        let was_killed = matches!(self.stage.app.exit(), Some(Exit::Signal { signal, .. }) if signal == Signal::KILL.as_raw());
+        let was_killed = matches!(self.stage.app().exit(), Some(Exit::Signal { signal, .. }) if signal == Signal::KILL.as_raw());
         if !was_killed {
             problems.extend(self.leftover_processes().await);
             problems.extend(leftover_files(&self.stage.work));
@@ -70,7 +70,7 @@ impl Case<'_> {
     }
 
     fn crash_unless(&self, is_expected: impl Fn(Exit) -> bool) -> Option<Problem> {
-        let exit = self.stage.app.exit()?;
+        let exit = self.stage.app().exit()?;
         let is_crash = matches!(exit, Exit::Signal { .. });
         (is_crash && !self.done.explains_signal && !is_expected(exit)).then(|| Problem {
             field: "the end of the process".into(),
@@ -80,7 +80,7 @@ impl Case<'_> {
     }
 
     async fn has_ended_within(&self, limit: Duration) -> bool {
-        tokio::time::timeout(limit, self.stage.app.wait()).await.is_ok()
+        tokio::time::timeout(limit, self.stage.app().wait()).await.is_ok()
     }
 
     /// Connections the application keeps although the other end of all of them is closed. Told by their inodes: those of
@@ -123,7 +123,7 @@ impl Case<'_> {
     /// Processes that have left both the application's session and their parent: neither the application nor a server
     /// that ends the session reaches them. A child in a session of its own is still in the application's hands.
     fn lost_processes(&self) -> Option<Problem> {
-        let session = self.stage.app.pid();
+        let session = self.stage.app().pid();
         let processes = self.stage.spawner.descendants();
         let has_parent = |process: &ProcessInfo| {
             process.pid == session || processes.iter().any(|parent| parent.pid == process.ppid)
@@ -141,7 +141,7 @@ impl Case<'_> {
 
     /// Processes that are there although the application is gone.
     async fn leftover_processes(&self) -> Option<Problem> {
-        let own = self.stage.app.pid();
+        let own = self.stage.app().pid();
         let left = settled(|| {
             let processes = self.stage.spawner.descendants();
             // One that has ended as well only waits for whoever inherited it.

@@ -219,7 +219,7 @@ async fn ask(
         _ = too_much_log(&stage.log) => return trouble("it writes to its stderr without end".into()),
     };
     let has_closed = matches!(last, Incoming::Eof { .. } | Incoming::Reset { .. });
-    let exit = if has_closed { tokio::time::timeout(END_LIMIT, stage.app.wait()).await.ok() } else { None };
+    let exit = if has_closed { tokio::time::timeout(END_LIMIT, stage.app().wait()).await.ok() } else { None };
     connection.close();
     Ok(Answer {
         last: Some(last),

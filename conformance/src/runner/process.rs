@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mock_lsws::scenario::{
-    ExpectExit, ExpectProcess, Matcher, NumberRange, ResourceName, SignalTarget, Vars,
+    ExpectExit, ExpectProcess, MAIN, Matcher, NumberRange, ResourceName, SignalTarget, Vars,
 };
 use mock_lsws::{ProcessInfo, Signal};
 use rustix::process::Pid;
@@ -41,12 +41,12 @@ impl Case<'_> {
         let started = Instant::now();
         let limit = expected.within.map_or(END_LIMIT, |within| within.0);
         let wanted = format!("{} within {limit:?}", expected.describe());
-        let Ok(exit) = tokio::time::timeout(limit, self.stage.app.wait()).await else {
+        let Ok(exit) = tokio::time::timeout(limit, self.stage.app().wait()).await else {
             return Err(vec![problem("process", &wanted, "it is still running")]);
         };
         let exit = exit.map_err(|error| vec![problem("process", &wanted, &error.to_string())])?;
         let after = started.elapsed();
-        self.stage.transcript.note(format!("process {} ended: {exit}", self.stage.app.pid()));
+        self.stage.transcript.note(format!("process {} ended: {exit}", self.stage.app().pid()));
         if !expected.accepts(exit) {
             return Err(vec![problem("process", &expected.describe(), &exit.to_string())]);
         }
@@ -59,6 +59,24 @@ impl Case<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Starts the application once more when it has ended.
+    pub(super) async fn start_again(&mut self) -> Result<(), Vec<Problem>> {
+        if tokio::time::timeout(END_LIMIT, self.stage.app().wait()).await.is_err() {
+            let wanted = format!("ended within {END_LIMIT:?}, to be started again");
+            return Err(vec![problem("process", &wanted, "it is still running")]);
+        }
+        if let Some(crash) = self.crash().await {
+            return Err(vec![crash]);
+        }
+        // What was said about the end of one process is not said about the next.
+        self.done.explains_signal = false;
+        match self.stage.start_again().await {
+            Ok(main) => self.peers.extend(main.map(|main| (MAIN.to_owned(), main))),
+            Err(reason) => return Err(vec![problem("start", "the application to start again", &reason)]),
+        }
+        Ok(())
     }
 
     /// Looks at the process until it is as expected, or the time for that is over.
@@ -79,7 +97,7 @@ impl Case<'_> {
     }
 
     fn compare_process(&self, expected: &ExpectProcess, vars: &mut Vars) -> Vec<Problem> {
-        let app = &self.stage.app;
+        let app = self.stage.app();
         let mut wrong = Vec::new();
         if let Some(alive) = expected.alive {
             let name = |alive| if alive { "running" } else { "ended" };
@@ -120,10 +138,10 @@ impl Case<'_> {
 
     /// The application's process has not ended, and is not about to.
     pub(super) async fn still_runs(&self) -> Result<(), Vec<Problem>> {
-        if is_exiting(self.stage.app.pid()) {
-            let _ = tokio::time::timeout(EXITING, self.stage.app.wait()).await;
+        if is_exiting(self.stage.app().pid()) {
+            let _ = tokio::time::timeout(EXITING, self.stage.app().wait()).await;
         }
-        match self.stage.app.exit() {
+        match self.stage.app().exit() {
             None => Ok(()),
             Some(exit) => Err(vec![problem("process", "running", &exit.to_string())]),
         }
@@ -131,7 +149,7 @@ impl Case<'_> {
 
     pub(super) async fn signal(&mut self, signal: Signal, target: &SignalTarget) -> Result<(), Vec<Problem>> {
         let name = mock_lsws::signal::name(signal.as_raw()).unwrap_or("a signal");
-        let app = &self.stage.app;
+        let app = self.stage.app();
         let sent = match target {
             SignalTarget::Subject => {
                 self.done.explains_signal = true;

@@ -6,11 +6,12 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use mock_lsws::scenario::{HandedLimit, Mode, Program, SocketKind, Start, Template, Vars};
 use mock_lsws::{
-    AppLog, Connection, DEFAULT_BACKLOG, Listener, Resource, SpawnedApp, Spawner, SpawnerError, Transcript,
-    socketpair,
+    AppCommand, AppLog, Connection, DEFAULT_BACKLOG, Listener, Resource, SpawnedApp, Spawner, SpawnerError,
+    Transcript, socketpair,
 };
 
 use super::app_folder::AppFolder;
@@ -27,7 +28,9 @@ const LONGEST: usize = 107 - 22;
 /// What a case runs on. Everything in it goes when the case is over.
 pub(super) struct Stage {
     pub(super) transcript: Transcript,
-    pub(super) app: SpawnedApp,
+    /// The application's process; another one when it was started again.
+    app: RwLock<Arc<SpawnedApp>>,
+    command: AppCommand,
     pub(super) spawner: Spawner,
     pub(super) listener: Option<Listener>,
     /// The application's stderr.
@@ -92,32 +95,38 @@ impl Stage {
         }
 
         let transcript = Transcript::new();
-        let mut main = None;
-        let mut listener = None;
-        let input = match start.mode {
-            Mode::Worker => {
-                let (theirs, ours) = socketpair().map_err(missing("a socket pair"))?;
-                let connection =
-                    Connection::from_socket(ours, &transcript).map_err(missing("a connection"))?;
-                main = Some(Peer::new(connection));
-                theirs
+        let listener = match (start.mode, start.socket) {
+            (Mode::Worker, _) => None,
+            (Mode::Listen, SocketKind::Tcp) => {
+                Some(Listener::tcp((Ipv4Addr::LOCALHOST, 0).into(), DEFAULT_BACKLOG))
             }
-            Mode::Listen => {
-                let made = if start.socket == SocketKind::Tcp {
-                    Listener::tcp((Ipv4Addr::LOCALHOST, 0).into(), DEFAULT_BACKLOG)
-                } else {
-                    Listener::unix(&folder.join("app.sock"), DEFAULT_BACKLOG)
-                };
-                let made = made.map_err(missing("a listening socket"))?;
-                let shared = made.share().map_err(missing("a copy of the listening socket"))?;
-                listener = Some(made);
-                shared
+            (Mode::Listen, SocketKind::Unix) => {
+                Some(Listener::unix(&folder.join("app.sock"), DEFAULT_BACKLOG))
             }
         };
-        let app = spawner.spawn(&command, input).await;
-        let app = app.map_err(|error| StageError::Subject(error.to_string()))?;
-        transcript.note(format!("process {} started by {}", app.pid(), spawner.pid()));
-        Ok((Self { transcript, app, spawner, listener, log, work, app_folder }, main))
+        let listener = listener.transpose().map_err(missing("a listening socket"))?;
+        let (app, main) = spawn(&spawner, &command, listener.as_ref(), &transcript).await?;
+        let app = RwLock::new(Arc::new(app));
+        Ok((Self { transcript, app, command, spawner, listener, log, work, app_folder }, main))
+    }
+
+    /// The application's process.
+    pub(super) fn app(&self) -> Arc<SpawnedApp> {
+        Arc::clone(&self.app.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Starts the application once more, on the same listening socket or on a new connection, which is returned.
+    ///
+    /// # Errors
+    /// Why it could not be started.
+    pub(super) async fn start_again(&self) -> Result<Option<Peer>, String> {
+        let started = spawn(&self.spawner, &self.command, self.listener.as_ref(), &self.transcript).await;
+        let (app, main) = started.map_err(|error| match error {
+            StageError::Runner(reason) | StageError::Subject(reason) => reason,
+            StageError::NoCommand(error) => error.to_string(),
+        })?;
+        *self.app.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(app);
+        Ok(main)
     }
 
     /// The variables that a request of `start` to `subject` carries.
@@ -140,8 +149,9 @@ impl Stage {
     /// # Errors
     /// When it is not known whether all have ended: nothing that was seen of them can be trusted then.
     pub(super) async fn strike(self) -> Result<Log, String> {
-        if let Some(exit) = self.app.exit() {
-            self.transcript.note(format!("process {} had ended: {exit}", self.app.pid()));
+        let app = self.app();
+        if let Some(exit) = app.exit() {
+            self.transcript.note(format!("process {} had ended: {exit}", app.pid()));
         }
         let ended = self.spawner.end_all().await;
         ended.map_err(|error| {
@@ -149,6 +159,27 @@ impl Stage {
         })?;
         Ok(Log::read(&self.log))
     }
+}
+
+/// Starts `command` on `listener` or, without one, on a new connection, which is returned.
+async fn spawn(
+    spawner: &Spawner,
+    command: &AppCommand,
+    listener: Option<&Listener>,
+    transcript: &Transcript,
+) -> Result<(SpawnedApp, Option<Peer>), StageError> {
+    let (input, main) = match listener {
+        Some(listener) => (listener.share().map_err(missing("a copy of the listening socket"))?, None),
+        None => {
+            let (theirs, ours) = socketpair().map_err(missing("a socket pair"))?;
+            let connection = Connection::from_socket(ours, transcript).map_err(missing("a connection"))?;
+            (theirs, Some(Peer::new(connection)))
+        }
+    };
+    let app = spawner.spawn(command, input).await;
+    let app = app.map_err(|error| StageError::Subject(error.to_string()))?;
+    transcript.note(format!("process {} started by {}", app.pid(), spawner.pid()));
+    Ok((app, main))
 }
 
 /// Where the folders of cases go: the place for temporary files, or `/tmp` where the path of a socket below that would be

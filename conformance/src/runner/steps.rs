@@ -92,6 +92,7 @@ impl<'a> Case<'a> {
                 self.wait_log(line, within.map_or(END_LIMIT, |within| within.0)).await
             }
             Action::WriteFiles(files) => self.write_files(files),
+            Action::StartAgain => self.start_again().await,
             Action::Pause(time) => {
                 tokio::time::sleep(time.0).await;
                 Ok(())

@@ -66,6 +66,13 @@ fn broken() -> Vec<(&'static str, String)> {
         ("file_outside_the_folder", wsgi("files = { \"a.py\" = \"\", \"../b.py\" = \"\" }\n")),
         ("file_that_is_the_application", wsgi("files = { \"app.py\" = \"\" }\n")),
         ("args_without_need", wsgi("args = [\"--debug\"]\n")),
+        (
+            "start_again_in_a_row",
+            step(
+                "[[step.parallel]]\n[[step.parallel.step]]\nstart_again = true\n[[step.parallel]]\n[[step.parallel.step]]\npause = \"1s\"",
+            ),
+        ),
+        ("start_again_false", step("start_again = false")),
         ("write_files_for_a_role", step("write_files = { \"app.py\" = \"\" }")),
         ("write_files_outside_the_folder", wsgi("[[step]]\nwrite_files = { \"/app.py\" = \"\" }\n")),
         ("folder_of_a_role", step("request = { path = \"{start.folder}\" }")),

@@ -149,6 +149,29 @@ fn a_process_is_counted_and_measured() {
     fails("listen", "hello", &format!("{get}{none}"), &words);
 }
 
+#[test]
+fn an_application_that_has_ended_is_started_again() {
+    let again = |mode: &str, path: &str, exit: &str| {
+        let steps = format!(
+            "[[step]]\nrequest = {{ path = '{path}' }}\nexpect_outcome = ['answered', 'closed']\n{exit}\
+             [[step]]\nstart_again = true\n[[step]]\non = 'again'\nrequest = {{ path = '/?how=exit' }}\nexpect_outcome = 'closed'\n"
+        );
+        let (open, on) =
+            if mode == "listen" { ("[[step]]\nconnect = 'again'\n", "again") } else { ("", "main") };
+        let steps = steps.replace("[[step]]\non = 'again'", &format!("{open}[[step]]\non = '{on}'"));
+        run_steps(mode, "crash", &steps)
+    };
+    let exit = "[[step]]\nexpect_exit = { code = 7 }\n";
+    for mode in ["listen", "worker"] {
+        let (code, text) = again(mode, "/?how=exit", exit);
+        assert_eq!((code, text.matches(" started by ").count()), (Some(0), 2), "{text}");
+    }
+    let (code, text) = again("worker", "/", "");
+    assert!(code == Some(1) && text.contains("an exit of its own"), "a crash nobody expected:\n{text}");
+    let steps = "[[step]]\nrequest = {}\nexpect = { status = 200 }\n[[step]]\nstart_again = true\n";
+    fails("worker", "hello", steps, &["to be started again", "it is still running"]);
+}
+
 /// A case that brings its own application: `head` goes into the head of the file, `start` into `[start]`.
 fn run_own(head: &str, start: &str, steps: &str) -> support::Run {
     let text = scenario("listen", "hello", steps)

@@ -78,6 +78,8 @@ pub enum Action {
     },
     /// Writes files of the application's folder, in place of what was there.
     WriteFiles(Files),
+    /// The application, which has ended, is started once more, as a server does that finds it gone.
+    StartAgain,
     /// Lets this much time pass.
     Pause(Time),
     /// Does several rows of steps at the same time, each on connections of its own.
@@ -114,6 +116,7 @@ impl Action {
             | Self::Signal(..)
             | Self::WaitLog { .. }
             | Self::WriteFiles(_)
+            | Self::StartAgain
             | Self::Pause(_)
             | Self::Parallel(_) => false,
         }

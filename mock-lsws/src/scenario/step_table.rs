@@ -54,6 +54,7 @@ pub(crate) struct StepTable {
     signal: Option<SignalTable>,
     wait_log: Option<LogTable>,
     write_files: Option<Files>,
+    start_again: Option<bool>,
     pause: Option<Time>,
     parallel: Option<Vec<BranchTable>>,
 }
@@ -175,6 +176,11 @@ impl StepTable {
                 return Err("`write_files` lists no file".into());
             }
             actions.push(("write_files", Action::WriteFiles(files)));
+        }
+        match self.start_again {
+            Some(true) => actions.push(("start_again", Action::StartAgain)),
+            Some(false) => return Err("`start_again = false` says nothing: take it out".into()),
+            None => {}
         }
         if let Some(pause) = self.pause {
             actions.push(("pause", Action::Pause(pause)));
@@ -307,6 +313,11 @@ fn check_branches(branches: &[Vec<Step>]) -> Result<(), String> {
         return Err("a row of parallel steps is empty: write its steps as `[[step.parallel.step]]`".into());
     }
     let mut taken = BTreeSet::new();
+    if branches.iter().flatten().any(|step| matches!(step.action, Action::StartAgain)) {
+        return Err(
+            "`start_again` is about all connections: make it a step of its own beside `parallel`".into()
+        );
+    }
     for branch in branches {
         let connections: BTreeSet<&str> = branch.iter().flat_map(Step::connections).collect();
         if let Some(shared) = connections.intersection(&taken).next() {

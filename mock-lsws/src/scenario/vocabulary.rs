@@ -166,6 +166,7 @@ pub const DEFINITIONS: &[Definition] = &[
             key("signal", Ref("signal"), "sends a signal"),
             key("wait_log", Ref("log"), "waits for a line on the application's stderr"),
             key("write_files", MapOf(&Name), "writes files of the application's folder, by path"),
+            key("start_again", Bool, "starts the application, which has ended, once more"),
             key("pause", Duration, "lets time pass"),
             key("parallel", ListOf(&Ref("row")), "rows of steps that run at the same time"),
         ],
