@@ -6,6 +6,7 @@ mod files;
 mod forms;
 mod packages;
 mod pages;
+mod project;
 mod site;
 mod streams;
 #[path = "../process/support.rs"]
