@@ -286,9 +286,13 @@ fn compare(
     if !expected.status.0.is_empty() && !expected.status.0.contains(&status) {
         wrong.push(Mismatch::new("status", expected.status.to_string(), status.to_string()));
     }
-    for (name, matcher) in &expected.headers.0 {
-        let field = format!("header {name}");
-        match response.header(name) {
+    for (at, (name, matcher)) in expected.headers.0.iter().enumerate() {
+        let before = expected.headers.0.iter().take(at);
+        // A name that is there again is about the next header of that name.
+        let nth = before.filter(|(earlier, _)| earlier.eq_ignore_ascii_case(name)).count();
+        let field =
+            if nth == 0 { format!("header {name}") } else { format!("header {name}, number {}", nth + 1) };
+        match response.all_headers(name).nth(nth) {
             Some(value) => wrong.extend(matcher.check(&field, value, root, vars)),
             None => wrong.push(Mismatch::new(field, matcher.describe(vars), "no such header")),
         }

@@ -89,6 +89,29 @@ fn an_outcome_is_what_came_of_it() {
 }
 
 #[test]
+fn headers_of_one_name_are_told_apart() {
+    let run = |second: &str| {
+        let steps = format!(
+            "[[step]]\nrequest = {{}}\nexpect = {{ headers = [['Set-Cookie', 'a=1'], ['set-cookie', '{second}']] }}\n"
+        );
+        let application = "def application(environ, start_response):\n\
+             \x20   cookies = [('Set-Cookie', 'a=1'), ('X-Note', '1'), ('Set-Cookie', 'b=2')]\n\
+             \x20   start_response('200 OK', cookies)\n\
+             \x20   return []\n";
+        let own = format!("wsgi = \"\"\"\n{application}\"\"\"\n");
+        let cases =
+            folder(&[("it", &scenario("worker", "hello", &steps).replace("role = \"hello\"\n", &own))]);
+        let (folder, subject) = (cases.path().to_str().unwrap(), lswsgi_file());
+        run_lswsgi(&["--scenarios", folder, "--subject", subject.to_str().unwrap()])
+    };
+    let right = run("b=2");
+    assert_eq!(right.code, Some(0), "{}{}", right.stdout, right.stderr);
+    let wrong = run("a=1");
+    assert_eq!(wrong.code, Some(1), "{}{}", wrong.stdout, wrong.stderr);
+    assert!(wrong.stdout.contains("header set-cookie, number 2"), "{}", wrong.stdout);
+}
+
+#[test]
 fn damage_is_done_to_what_is_sent() {
     passes(
         "listen",

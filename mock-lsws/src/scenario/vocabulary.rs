@@ -286,7 +286,11 @@ pub const DEFINITIONS: &[Definition] = &[
         "response",
         &[
             key("status", OneOrMany(&Number), "the status field; 0 stands for 200"),
-            key("headers", PairsOf(&Ref("matcher")), "header lines that are there"),
+            key(
+                "headers",
+                PairsOf(&Ref("matcher")),
+                "header lines that are there; a name again: the next one of that name",
+            ),
             key("no_headers", OneOrMany(&Name), "header lines that are not"),
             key("body", Ref("matcher"), "the body"),
             key(
