@@ -68,7 +68,7 @@ pub struct Arguments {
     )]
     pub address: Option<String>,
 
-    /// A virtual environment to run in [default: LS_PYTHONBIN, VIRTUAL_ENV, PYTHONHOME, .venv or venv beside the application]
+    /// A virtual environment to run in [default: LS_PYTHONBIN, VIRTUAL_ENV, PYTHONHOME, .venv or venv beside the application or in WSGI_ROOT]
     #[arg(long, value_name = "DIR")]
     pub venv: Option<PathBuf>,
 
@@ -140,7 +140,7 @@ Environment (read at start, then removed; the application never sees it):
   LSAPI_PPID_NO_CHECK    if set, do not exit when the starting process dies
   LSAPI_ALLOW_CORE_DUMP  if set, allow core files
   LSAPI_STDERR_LOG       a file for all that goes to standard error, and for what --errors names; not for root
-  WSGI_ROOT              the folder a relative -m FILE is in
+  WSGI_ROOT              the folder a relative -m FILE is in, and perhaps a virtual environment
   LS_PYTHONBIN           the Python to run as, in a virtual environment or not
   LSWSGI_ERRORS, LSWSGI_UNDERSCORE_HEADERS, LSWSGI_UNKNOWN_LENGTH, LSWSGI_LATE_ERROR
                          what the option of the same name is if it is not given

@@ -25,9 +25,10 @@ impl Start {
         let directory = location.as_ref().map(|location| &*location.directory);
         let interpreter = venv::find(settings.venv.as_deref(), directory, &|name| std::env::var_os(name))?;
         if let Some(named) = &interpreter {
-            if named.origin == venv::BESIDE {
+            if [venv::BESIDE, venv::IN_ROOT].contains(&named.origin) {
                 log::info(format_args!(
-                    "found a virtual environment beside the application: {}",
+                    "found a virtual environment {}: {}",
+                    named.origin,
                     named.executable.display()
                 ));
             }

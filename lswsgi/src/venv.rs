@@ -17,6 +17,9 @@ pub const EMBEDDED_VERSION: &str = env!("LSWSGI_PYTHON_VERSION");
 /// The origin of a virtual environment nobody named.
 pub const BESIDE: &str = "beside the application";
 
+/// The origin of one nobody named in the folder the application belongs to, which may be above that of its startup file.
+pub const IN_ROOT: &str = "in WSGI_ROOT";
+
 /// An interpreter that is to be taken for `sys.executable`, from which Python finds everything else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interpreter {
@@ -35,7 +38,7 @@ impl fmt::Display for Interpreter {
 }
 
 /// Finds the interpreter: `--venv`, LS_PYTHONBIN, VIRTUAL_ENV, PYTHONHOME if it holds a virtual environment, `.venv` or
-/// `venv` in the application's `directory`, in this order. `None` is the one this program was built with.
+/// `venv` in the application's `directory` or in WSGI_ROOT, in this order. `None` is the one this program was built with.
 ///
 /// # Errors
 /// [`Error::Venv`] for a virtual environment that was made for another version of Python, and for a `--venv` that is none;
@@ -72,10 +75,14 @@ pub fn find(
         // What else it may be is Python's own business, as far as that can end well.
         check_home(&home)?;
     }
-    for name in [".venv", "venv"] {
-        let beside = directory.map(|directory| in_venv(&directory.join(name), BESIDE));
-        if let Some(found) = beside.transpose()?.flatten() {
-            return Ok(Some(found));
+    let root = variable("WSGI_ROOT");
+    let places = [(directory, BESIDE), (root.as_deref().filter(|_| directory.is_some()), IN_ROOT)];
+    for (place, origin) in places {
+        for name in [".venv", "venv"] {
+            let found = place.map(|place| in_venv(&place.join(name), origin));
+            if let Some(found) = found.transpose()?.flatten() {
+                return Ok(Some(found));
+            }
         }
     }
     Ok(None)
@@ -216,7 +223,12 @@ mod tests {
         }
         std::fs::remove_file(dir.path().join(".venv/pyvenv.cfg")).unwrap();
         assert_eq!(without(4).executable, paths[5]);
-        assert_eq!(without(4).origin, "beside the application");
+        assert_eq!(without(4).origin, BESIDE);
+        // Where the startup file is in a folder of the project.
+        let in_root = |name: &str| (name == "WSGI_ROOT").then(|| dir.path().to_owned().into_os_string());
+        let found = find(None, Some(&dir.path().join("project")), &in_root).unwrap().unwrap();
+        assert_eq!((found.executable, found.origin), (paths[5].clone(), IN_ROOT));
+        assert_eq!(find(None, None, &in_root).unwrap(), None);
         assert_eq!(find(None, None, &|_| None).unwrap(), None);
     }
 
