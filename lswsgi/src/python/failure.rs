@@ -6,6 +6,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::host::Gil;
 use super::text::as_latin1;
+use super::traceback;
 use crate::log;
 use crate::options::{LateError, Options};
 use crate::worker::outbound::{End, Lost, Outbound, Phase};
@@ -68,10 +69,10 @@ impl Failing<'_, '_> {
         log::error(format_args!(
             "the application raised {kind} {what}: {request}, request {serial} of this process"
         ));
-        let told = self.errors.map(|errors| errors.call_method1("write", (traceback(py, error)?,)));
+        let told = self.errors.map(|errors| errors.call_method1("write", (traceback::text(py, error)?,)));
         // To standard error, also where memory or stack do not suffice for the other way.
         if !matches!(told, Some(Ok(_))) {
-            error.display(py);
+            traceback::print(py, error);
         }
     }
 
@@ -116,20 +117,13 @@ impl Failing<'_, '_> {
     fn page(&self, error: &PyErr) -> Vec<u8> {
         let mut page = page::INTERNAL_ERROR.to_vec();
         if self.options.debug
-            && let Ok(text) = traceback(self.py, error).and_then(|text| encode(&text))
+            && let Ok(text) = traceback::text(self.py, error).and_then(|text| encode(&text))
         {
             page.push(b'\n');
             page.extend(text);
         }
         page
     }
-}
-
-/// What Python would print.
-fn traceback<'py>(py: Python<'py>, error: &PyErr) -> PyResult<Bound<'py, PyAny>> {
-    let parts = (error.get_type(py), error.value(py), error.traceback(py));
-    let lines = py.import("traceback")?.call_method1("format_exception", parts)?;
-    PyString::new(py, "").call_method1("join", (lines,))
 }
 
 /// Text as UTF-8, whatever is in it.

@@ -139,10 +139,15 @@ impl<'py> Host<'py> {
             // What write() told the application has come back; it has been logged as what it is.
             return Verdict::Continue;
         }
-        let verdict = self.verdict(&error);
+        self.answer_for(&error, "while it handled the request", environ)
+    }
+
+    /// Logs what the application raised, and when it did; answers, and says what that means for the process.
+    fn answer_for(&self, error: &PyErr, when: &str, environ: Option<&Bound<'py, PyDict>>) -> Verdict {
+        let verdict = self.verdict(error);
         let failing = self.failing(environ);
-        failing.log(&error, "while it handled the request");
-        failing.answer(&error);
+        failing.log(error, when);
+        failing.answer(error);
         verdict
     }
 
@@ -257,7 +262,9 @@ impl<'py> Handler for Host<'py> {
         };
         let application = match found {
             Ok(application) => application,
-            Err(Unusable::Raised(error)) => return self.fail(error.into(), Some(&environ)),
+            Err(Unusable::Raised(error)) => {
+                return self.answer_for(&error, "while its script was imported", Some(&environ));
+            }
             Err(Unusable::Told { reason, try_again }) => return self.refuse(&reason, try_again),
         };
         let (result, sent) = self.call(&application, &environ);

@@ -7,9 +7,9 @@ use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use super::embed;
 use super::host::Source;
 use super::scripts::Scripts;
+use super::{embed, traceback};
 use crate::error::Error;
 use crate::settings::{Application, Settings};
 use crate::sys;
@@ -77,8 +77,8 @@ fn load<'py>(py: Python<'py>, location: &Location, callable: &str) -> Result<Bou
         .and_then(|()| py.import("__main__")?.setattr("__file__", path.as_os_str()))
         .and_then(|()| import(py, path, &module_name(py, path)?))
         .map_err(|error| {
-            error.display(py);
-            Error::Import { path: path.clone(), summary: summary(py, &error) }
+            traceback::print(py, &error);
+            Error::Import { path: path.clone(), summary: traceback::last_line(py, &error) }
         })?;
     find_callable(module, callable)
         .ok_or_else(|| Error::NoCallable { path: path.clone(), name: callable.to_owned() })
@@ -120,6 +120,9 @@ fn add_to_path(py: Python<'_>, directory: &Path) -> PyResult<()> {
     Ok(())
 }
 
+/// The file tracebacks name for [`OWN_CACHE`].
+pub(super) const LOADER_FILE: &CStr = c"lswsgi/loader.py";
+
 /// A loader for files that are not called `*.py`. Python's own would keep the byte code of `app.wsgi` where it keeps that of
 /// `app.py`, and take one for the other where time and size are the same.
 const OWN_CACHE: &CStr = c"
@@ -143,7 +146,7 @@ fn loader<'py>(py: Python<'py>, path: &Path, name: &Bound<'py, PyString>) -> PyR
     let class = if path.extension().is_some_and(|extension| extension == "py") {
         py.import("importlib.machinery")?.getattr("SourceFileLoader")?
     } else {
-        PyModule::from_code(py, OWN_CACHE, c"lswsgi/loader.py", c"_lswsgi_loader")?.getattr("Loader")?
+        PyModule::from_code(py, OWN_CACHE, LOADER_FILE, c"_lswsgi_loader")?.getattr("Loader")?
     };
     class.call1((name, path.as_os_str()))
 }
@@ -170,6 +173,7 @@ pub(super) fn import<'py>(
         {
             return Err(missing);
         }
+        traceback::begin_at_file(py, &error);
         return Err(error);
     }
     // A module may put another object in its own place.
@@ -201,12 +205,4 @@ fn finds(py: Python<'_>, name: &Bound<'_, PyAny>, path: &Path) -> PyResult<bool>
     };
     let origin: PathBuf = origin.extract()?;
     Ok(origin.canonicalize().is_ok_and(|origin| path.canonicalize().is_ok_and(|path| path == origin)))
-}
-
-/// The last line of a traceback.
-pub(super) fn summary(py: Python<'_>, error: &PyErr) -> String {
-    let kind = error.get_type(py).name().map_or_else(|_| "exception".to_owned(), |name| name.to_string());
-    let value = error.value(py).str().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default();
-    let value = value.lines().next().unwrap_or_default();
-    if value.is_empty() { kind } else { format!("{kind}: {value}") }
 }

@@ -9,7 +9,7 @@
 //! * `input` is `wsgi.input`, and `errors` is `wsgi.errors` where it goes to the server;
 //! * `file_wrapper` is `wsgi.file_wrapper`;
 //! * [`inspect`] asks the interpreter about itself and about threads;
-//! * `failure` says what is logged and answered when the application fails.
+//! * `failure` says what is logged and answered when the application fails, `traceback` what is printed of an exception.
 
 #![expect(unsafe_code, reason = "CPython's C interface; one of the two places that may hold it")]
 
@@ -28,3 +28,4 @@ mod names;
 mod request;
 pub mod scripts;
 mod text;
+mod traceback;

@@ -16,7 +16,7 @@ use lsapi::BeginRequest;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
-use super::load;
+use super::{load, traceback};
 use crate::settings::DEFAULT_CALLABLE;
 use crate::watch::{Stamp, Watch};
 
@@ -129,7 +129,7 @@ impl<'py> Scripts<'py> {
     }
 
     fn import(&mut self, id: &ModuleId) -> Result<(), Unusable> {
-        let stamp = Stamp::of(&id.path);
+        let stamp = Stamp::of(&id.path).filter(|_| id.path.is_file());
         let Some(_) = stamp else {
             let reason = format!("there is no script {}", id.path.display());
             return Err(Unusable::Told { reason, try_again: false });
@@ -140,7 +140,7 @@ impl<'py> Scripts<'py> {
         let watch = Watch::new(&id.path, stamp, self.retry);
         let (module, result) = match imported {
             Ok(module) => (Ok(module), Ok(())),
-            Err(error) => (Err(load::summary(self.py, &error)), Err(Unusable::Raised(error))),
+            Err(error) => (Err(traceback::last_line(self.py, &error)), Err(Unusable::Raised(error))),
         };
         self.modules.insert(id.clone(), Imported { module, stamp, watch });
         result

@@ -32,6 +32,10 @@ class Exchange:
     def __init__(self, connection, environ):
         self.connection = connection
         self.environ = environ
+        # Kept from here on: what is in environ later is the application's affair.
+        self.body = environ["wsgi.input"]
+        self.is_head = environ["REQUEST_METHOD"] == "HEAD"
+        self.name = environ["REQUEST_METHOD"] + " " + environ["SCRIPT_NAME"] + environ["PATH_INFO"]
         # What start_response() was given last, and whether that has been sent.
         self.status = None
         self.headers = []
@@ -192,12 +196,12 @@ class Exchange:
         if self.declared is None or self.sent + len(chunk) <= self.declared:
             return chunk
         if not self.has_surplus:
-            log("%s: the body is longer than its Content-Length of %d: cut" % (self.name(), self.declared))
+            log("%s: the body is longer than its Content-Length of %d: cut" % (self.name, self.declared))
         self.has_surplus = True
         return chunk[: self.declared - self.sent]
 
     def has_body(self):
-        return self.environ["REQUEST_METHOD"] != "HEAD" and self.status not in (204, 304)
+        return not self.is_head and self.status not in (204, 304)
 
     def is_over(self):
         return self.has_surplus or (self.is_begun and not self.has_body())
@@ -225,14 +229,14 @@ class Exchange:
     def end(self):
         """Ends the response. Every request has to come to this: without RESP_END the server sends it again."""
         data = self.pending_head()
-        if not self.environ["wsgi.input"].skip():
+        if not self.body.skip():
             # In front of RESP_END, so that the server sends nothing behind it.
             data += lsapi.packet(lsapi.CONN_CLOSE)
         self.connection.send(data + lsapi.packet(lsapi.RESP_END))
 
     def fail(self, error):
         """Answers for an application that cannot."""
-        log("%s: %s" % (self.name(), error if isinstance(error, Refused) else "the application raised an exception"))
+        log("%s: %s" % (self.name, error if isinstance(error, Refused) else "the application raised an exception"))
         if not isinstance(error, Refused) or is_of_application(error.__traceback__):
             sys.excepthook(type(error), error, error.__traceback__)
         try:
@@ -247,7 +251,7 @@ class Exchange:
 
     def leave(self):
         """The client has left: nobody is there to answer to."""
-        log("%s: the client has left after %d bytes" % (self.name(), self.sent))
+        log("%s: the client has left after %d bytes" % (self.name, self.sent))
 
     def close(self, result):
         close = getattr(result, "close", None)
@@ -255,11 +259,8 @@ class Exchange:
             try:
                 close()
             except BaseException as error:
-                log("%s: close() raised an exception" % self.name())
+                log("%s: close() raised an exception" % self.name)
                 sys.excepthook(type(error), error, error.__traceback__)
-
-    def name(self):
-        return "%s %s" % (self.environ["REQUEST_METHOD"], self.environ["SCRIPT_NAME"] + self.environ["PATH_INFO"])
 
 
 def is_of_application(traceback):

@@ -141,7 +141,7 @@ class _(Exchange):
 @flaw("close-for-head", "close() is not called for HEAD")
 class _(Exchange):
     def close(self, result):
-        if self.environ["REQUEST_METHOD"] != "HEAD":
+        if not self.is_head:
             super().close(result)
 
 
