@@ -37,7 +37,8 @@ fn make(venv: &Path) {
     run(Command::new(PYTHON).args(["-m", "venv"]).arg(venv), hint);
     let hint = "the network is needed once: PyPI, or what PIP_INDEX_URL or PIP_FIND_LINKS names";
     let mut pip = Command::new(venv.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--no-input", "--require-hashes", "-r", REQUIREMENTS]);
+    // Every test tries it again: without a network that has to fail soon.
+    pip.args(["-m", "pip", "install", "--no-input", "--retries=1", "--require-hashes", "-r", REQUIREMENTS]);
     run(&mut pip, hint);
 }
 

@@ -95,8 +95,7 @@ pub(crate) struct RunArgs {
     #[arg(short = 'd', long = "data", value_name = "BODY|@FILE")]
     pub(crate) data: Option<OsString>,
 
-    /// Save the body in a file, which holds nothing else then, instead of printing it. Any length is possible: neither is
-    /// ever held in memory.
+    /// Write to a file what would be printed. A body may have any length either way: it passes through as it comes.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -112,7 +111,7 @@ pub(crate) struct RunArgs {
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 
-    /// How long the response may take, in seconds.
+    /// How long the response may take, in seconds, to its last byte.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) timeout: Duration,
 }
