@@ -88,14 +88,21 @@ def main(words):
     set_up_log()
     given = take_descriptor_0()
     application = load(words[0])
+    if has_other_end(given):
+        serve(given, application)
+        return
+    # This is where connections are made to.
+    given.setblocking(True)
+    while True:
+        serve(given.accept()[0], application)
+
+
+def has_other_end(given):
     try:
         given.getpeername()
     except OSError:
-        # No other end: this is where connections are made to.
-        given.setblocking(True)
-        while True:
-            serve(given.accept()[0], application)
-    serve(given, application)
+        return False
+    return True
 
 
 if __name__ == "__main__":
