@@ -6,6 +6,7 @@ mod catalogue;
 mod damage;
 mod exit_codes;
 mod failures;
+mod flaws;
 mod hygiene;
 mod language;
 mod leftovers;

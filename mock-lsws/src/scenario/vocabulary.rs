@@ -106,6 +106,7 @@ pub const DEFINITIONS: &[Definition] = &[
                     "wsgi",
                     "lswsgi-options",
                     "scripts",
+                    "preload",
                 ])),
                 "what the application has to be able to do; else the case is skipped",
             ),

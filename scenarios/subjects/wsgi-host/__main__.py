@@ -70,6 +70,15 @@ def take_descriptor_0():
     return given
 
 
+def is_connected(given):
+    """Whether `given` has another end. If not, connections are made to it."""
+    try:
+        given.getpeername()
+    except OSError:
+        return False
+    return True
+
+
 def main(words):
     if words[:1] in (["--flaw"], ["--list-flaws"]):
         import wsgi_flaws
@@ -88,21 +97,12 @@ def main(words):
     set_up_log()
     given = take_descriptor_0()
     application = load(words[0])
-    if has_other_end(given):
+    if is_connected(given):
         serve(given, application)
         return
-    # This is where connections are made to.
     given.setblocking(True)
     while True:
         serve(given.accept()[0], application)
-
-
-def has_other_end(given):
-    try:
-        given.getpeername()
-    except OSError:
-        return False
-    return True
 
 
 if __name__ == "__main__":

@@ -367,7 +367,8 @@ class _(Input):
 @flaw("input-readline", "readline() loses the end of the line")
 class _(Input):
     def readline(self, size=-1):
-        return super().readline(size).rstrip(b"\n")
+        line = super().readline(size)
+        return line.rstrip(b"\n") if size is None or size < 0 else line
 
     def __iter__(self):
         return iter(super().readline, b"")
@@ -382,13 +383,15 @@ class _(Input):
 @flaw("input-readlines", "readlines() gives everything in one piece")
 class _(Input):
     def readlines(self, hint=None):
-        return [self.read()]
+        everything = self.read()
+        return [everything] if everything else []
 
 
 @flaw("input-iteration", "iteration ends after the first line")
 class _(Input):
     def __iter__(self):
-        return iter([self.readline()])
+        line = self.readline()
+        return iter([line] if line else [])
 
     def readlines(self, hint=None):
         return list(iter(self.readline, b""))
