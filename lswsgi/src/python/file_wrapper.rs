@@ -7,7 +7,7 @@
 
 use std::os::fd::RawFd;
 
-use pyo3::exceptions::PyAttributeError;
+use pyo3::exceptions::{PyAttributeError, PyOSError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
@@ -98,9 +98,22 @@ impl<'py> RealFile<'py> {
             buffer.resize(want, 0);
         }
         let (fd, offset) = (self.fd, self.offset);
-        let count = self.filelike.py().detach(|| sys::read_at(fd, &mut buffer[..want], offset))?;
+        let count = self.filelike.py().detach(|| sys::read_at(fd, &mut buffer[..want], offset));
+        let count = count.map_err(os_error)?;
         self.offset += count as u64;
         Ok(&buffer[..count])
+    }
+}
+
+/// The error Python's own read would have raised, with its number.
+fn os_error(error: std::io::Error) -> PyErr {
+    match error.raw_os_error() {
+        Some(number) => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default().to_owned();
+            PyOSError::new_err((number, text))
+        }
+        None => error.into(),
     }
 }
 

@@ -134,7 +134,7 @@ fn every_file_is_closed_after_its_response_also_if_nothing_of_it_is_sent() {
 fn a_file_that_cannot_be_read_is_an_error_of_the_application() {
     for (expression, complaint) in [
         ("open('data', 'ab')", "UnsupportedOperation: read"),
-        ("open(os.open('data', os.O_WRONLY), 'wb', buffering=0)", "Bad file descriptor"),
+        ("open(os.open('data', os.O_WRONLY), 'wb', buffering=0)", "OSError: [Errno 9] Bad file descriptor"),
         ("(lambda file: (file.close(), file)[1])(open('data', 'rb'))", "ValueError"),
         ("io.StringIO('text')", "the application must yield bytes, not str"),
         ("None", "'NoneType' object has no attribute 'read'"),

@@ -8,6 +8,7 @@ mod errors;
 mod failing;
 mod file_wrapper;
 mod forking;
+mod hostile;
 mod large;
 mod leaving;
 mod loading;
