@@ -91,6 +91,7 @@ fn find_out(settings: &Settings, report: &mut Report, done: impl FnOnce(&Report)
         .as_ref()
         .and_then(|named| named.venv.clone().map(|path| Venv { path, origin: named.origin }));
     embed::with_python(start.interpreter.as_ref(), settings.exit_timeout, |py| {
+        inspect::forbid_exit(py).map_err(|error| Error::Python(error.to_string()))?;
         let loaded = load::source(py, start.location.as_ref(), settings);
         report.installation =
             Some(inspect::installation(py).map_err(|error| Error::Python(error.to_string()))?);

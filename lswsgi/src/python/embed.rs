@@ -10,10 +10,13 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use pyo3::exceptions::PySystemExit;
 use pyo3::ffi;
-use pyo3::{PyErr, Python};
+use pyo3::prelude::*;
+use pyo3::types::PyInt;
 
 use super::inspect::{self, Thread};
+use super::traceback;
 use crate::error::Error;
 use crate::venv::Interpreter;
 use crate::{exit_code, log, sys};
@@ -43,17 +46,28 @@ pub fn with_python<T>(
     result
 }
 
-/// Ends a child the application has forked and that has come back to where only its parent may go on, as Python ends a
-/// program: with the traceback of an `error`, the code of a SystemExit, and its exit handlers.
-pub(super) fn leave_child(py: Python<'_>, error: Option<PyErr>) -> ! {
+/// Ends a child the application has forked and that has come back to where only its parent may go on: with the traceback of
+/// an `error` and code 1, or with the code of a SystemExit. Exit handlers do not run, as in children of `multiprocessing`:
+/// they would take away what belongs to the parent, such as its temporary files.
+pub(super) fn leave_child(py: Python<'_>, error: Option<&PyErr>) -> ! {
     log::info(format_args!("a child the application has forked came back from it and ends here"));
-    let code = error.map_or(0, |error| {
-        // Of a SystemExit it does not return.
-        error.print(py);
-        1
-    });
-    // SAFETY: the interpreter runs, this thread holds its lock, and the process ends.
-    unsafe { ffi::Py_Exit(code) }
+    let exit = error.filter(|error| error.is_instance_of::<PySystemExit>(py));
+    let code = match (error, exit.map(|exit| exit.value(py).getattr("code"))) {
+        (None, _) => 0,
+        (_, Some(Ok(code))) if code.is_none() => 0,
+        // As the operating system does, which takes eight bits of it.
+        (_, Some(Ok(code))) if code.is_instance_of::<PyInt>() => code.extract().unwrap_or(-1),
+        (Some(error), _) => {
+            traceback::print(py, error);
+            1
+        }
+    };
+    for stream in ["stdout", "stderr"] {
+        // Nobody is left to be told of a failure.
+        let _ = py.import("sys").and_then(|sys| sys.getattr(stream)?.call_method0("flush"));
+    }
+    // SAFETY: _exit takes no locks and runs no handlers, which is the point.
+    unsafe { libc::_exit(code) }
 }
 
 /// The version of the interpreter, such as `3.11.7`.

@@ -23,7 +23,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// The exception, if there is one.
-    pub(super) fn into_error(self) -> Option<PyErr> {
+    pub(super) const fn error(&self) -> Option<&PyErr> {
         match self {
             Self::Raised(error) => Some(error),
             Self::Lost => None,

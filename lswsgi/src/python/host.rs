@@ -269,7 +269,7 @@ impl<'py> Handler for Host<'py> {
         };
         let (result, sent) = self.call(&application, &environ);
         if sys::is_forked() {
-            embed::leave_child(self.gil.0, sent.err().and_then(Failure::into_error));
+            embed::leave_child(self.gil.0, sent.err().as_ref().and_then(Failure::error));
         }
         let verdict = sent.map_or_else(|failure| self.fail(failure, Some(&environ)), |()| Verdict::Continue);
         let closed = result.map_or(Verdict::Continue, |result| self.close(&result, &environ));

@@ -1,8 +1,10 @@
 //! What the interpreter says about itself, and which threads an application has started.
 
+use std::ffi::CStr;
 use std::path::Path;
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use serde::Serialize;
 
 /// A thread of the application.
@@ -47,6 +49,28 @@ pub fn threads(py: Python<'_>) -> PyResult<Vec<Thread>> {
         }
     }
     Ok(threads)
+}
+
+/// What stands in for `os._exit` while an application is looked at: past it nobody could say what has been found.
+const NO_EXIT: &CStr = c"
+import os
+
+def guard(leave, process):
+    def _exit(status):
+        if os.getpid() != process:
+            leave(status)
+        raise RuntimeError('os._exit(%r) was called, which ends the process' % (status,))
+    return _exit
+
+os._exit = guard(os._exit, os.getpid())
+";
+
+/// Makes `os._exit` an error in this process, not in its children.
+///
+/// # Errors
+/// What Python reports, which nothing but a broken installation causes.
+pub fn forbid_exit(py: Python<'_>) -> PyResult<()> {
+    py.run(NO_EXIT, Some(&PyDict::new(py)), None)
 }
 
 /// The Python installation in use.

@@ -165,7 +165,7 @@ pub(super) fn import<'py>(
     modules.set_item(name, &module)?;
     let executed = loader.call_method1("exec_module", (&module,));
     if sys::is_forked() {
-        embed::leave_child(py, executed.err());
+        embed::leave_child(py, executed.err().as_ref());
     }
     if let Err(error) = executed {
         if let Err(missing) = modules.del_item(name)

@@ -145,6 +145,17 @@ fn each_outcome_has_an_exit_code_of_its_own_a_sentence_and_the_rest_of_the_repor
             "importing the application {app} failed: ModuleNotFoundError: No module named 'no_such_module'",
         ),
         (
+            Check::of("import os\nos._exit(0)\n"),
+            exit_code::IMPORT,
+            "importing the application {app} failed: RuntimeError: os._exit(0) was called, which ends the process",
+        ),
+        // A child may.
+        (
+            Check::of(&format!("import os\nif not os.fork(): os._exit(0)\nos.wait()\n{GOOD}")),
+            exit_code::OK,
+            "ready to serve",
+        ),
+        (
             Check::of("other = 1\n"),
             exit_code::NO_CALLABLE,
             "{app} has no callable 'application'; name another one with -m FILE:CALLABLE",

@@ -7,7 +7,8 @@ use crate::support::{Connection, Response, Start};
 /// The child of a request that runs `child` in it; answers with what `os.waitpid` says of it.
 fn forks(child: &str) -> String {
     format!(
-        "import os, sys, time\n\
+        "import atexit, os, sys, time\n\
+         atexit.register(lambda: print('exit handler of', os.getpid(), flush=True))\n\
          def application(environ, start_response):\n\
          \x20   pid = os.fork()\n\
          \x20   if pid == 0:\n\
@@ -19,7 +20,7 @@ fn forks(child: &str) -> String {
 }
 
 #[test]
-fn a_child_that_comes_back_from_its_request_ends_as_a_program_would_and_says_nothing_on_the_connection() {
+fn a_child_that_comes_back_from_its_request_ends_and_says_nothing_on_the_connection() {
     for (child, code) in [
         ("return [b'from the child']", "0"),
         ("return (piece for piece in [b'from', b'the child'])", "0"),
@@ -28,6 +29,8 @@ fn a_child_that_comes_back_from_its_request_ends_as_a_program_would_and_says_not
         ("return None", "0"),
         ("sys.exit()", "0"),
         ("sys.exit(3)", "3"),
+        ("sys.exit(259)", "3"),
+        ("sys.exit('why')", "1"),
         ("raise ValueError('raised in the child')", "1"),
     ] {
         let (mut worker, mut connection) = Start::application(&forks(child)).connected();
@@ -38,7 +41,10 @@ fn a_child_that_comes_back_from_its_request_ends_as_a_program_would_and_says_not
         }
         drop(connection);
         assert_eq!(worker.wait().code(), Some(0), "{child}");
-        assert_eq!(worker.log().contains("Traceback"), code == "1", "{}", worker.log());
+        let log = worker.log();
+        assert_eq!(log.contains("Traceback") || log.contains("SystemExit: why"), code == "1", "{log}");
+        // What is to be cleared away is the parent's.
+        assert_eq!(log.matches("exit handler of").count(), 1, "{child}: {log}");
     }
 }
 
