@@ -40,7 +40,7 @@ pub fn explain(case: &Scenario) -> String {
     let args = if args.is_empty() { args } else { format!(" with{args}") };
     line("start", &format!("{program}{args}, {input}{env}"));
     for log in &case.logs {
-        line("log", &format!("in the end its stderr is looked at for {log}"));
+        line("log", &log.to_string());
     }
     text.push_str("\n  steps\n");
     steps(&mut text, &case.steps, 4);
@@ -142,6 +142,31 @@ mod tests {
     use mock_lsws::scenario::parse_text;
 
     use super::*;
+
+    #[test]
+    fn an_application_of_its_own_is_told_by_its_files() {
+        let text = "title = 'The title'\nclass = 'must'\nspec = ['P01']\nwhy = 'The reason.'\n\
+             needs = ['lswsgi-options']\nlogs = [{ line = { contains = 'no' }, count = 0 }]\n\
+             [start]\nmode = 'worker'\nwsgi = 'x = {}'\nfiles = { 'a/b.py' = '' }\nargs = ['--debug']\n\
+             [[step]]\nwrite_files = { 'c' = '' }\n";
+        let case = parse_text("a/b", Path::new("a/b.toml"), text).unwrap();
+        insta::assert_snapshot!(explain(&case), @r#"
+        a/b
+          The title
+          a/b.toml
+
+          class    must
+          tests    P01
+          why      The reason.
+          needs    lswsgi-options: the options and variables of lswsgi are understood
+          needs    wsgi: {script} may be any WSGI application in Python: cases bring theirs with them
+          start    an application of its own (app.py, a/b.py) with --debug, descriptor 0 is a connection
+          log      lines of stderr that are something that contains "no" are counted
+
+          steps
+             1. writes c (line 12)
+        "#);
+    }
 
     #[test]
     fn a_case_is_told_from_its_head_to_its_last_step() {

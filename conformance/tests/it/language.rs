@@ -270,3 +270,27 @@ fn a_subject_that_runs_no_applications_of_others_has_their_cases_skipped() {
     let reason = "skip case/it: an application of its own takes a process of this run, and unix:/run/x.sock was there before it";
     assert!(run.stdout.contains(reason), "{}{}", run.stdout, run.stderr);
 }
+
+#[test]
+fn a_subject_that_runs_something_else_than_it_is_given_is_found_out() {
+    let own =
+        scenario("worker", "hello", "[[step]]\nrequest = {}\n").replace("role = \"hello\"", "wsgi = 'x'");
+    let cases = folder(&[("it", &own)]);
+    std::fs::create_dir(cases.path().join("roles")).unwrap();
+    let probe = support::scenarios().join("roles/wsgi.toml");
+    std::fs::copy(probe, cases.path().join("roles/wsgi.toml")).unwrap();
+    let subject = Scripted::new("exec \"$0\" -m hello.wsgi # \"$1\"", "");
+    let file = subject.folder.path().join("subject.toml");
+    let hello = support::scenarios().join("apps/hello.wsgi");
+    let text =
+        std::fs::read_to_string(&file).unwrap().replace("hello.wsgi #", &format!("{} #", hello.display()));
+    std::fs::write(
+        &file,
+        text.replace("[roles]", "provides = ['wsgi']\n[roles]").replace("env = {", "#env = {"),
+    )
+    .unwrap();
+    let run = subject.run(&cases, &[]);
+    assert_eq!(run.code, Some(5), "{}{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("script does not play the role `wsgi`:"), "{}", run.stderr);
+    assert!(run.stderr.contains("this is /x"), "{}", run.stderr);
+}

@@ -64,11 +64,16 @@ fn a_subject_runs_as_nobody_when_the_runner_is_root() {
 
 /// A subject in a closed folder that tells where it and its files are, then leaves.
 fn hidden_subject(folder: &Path) -> PathBuf {
-    write_program(&folder.join("app"), "#!/bin/sh\necho program $0 >&2\ncat \"$1\" \"$2\" >&2\nexit 3\n");
+    write_program(
+        &folder.join("app"),
+        "#!/bin/sh\necho program $0 >&2\ncat \"$1\" \"$2\" \"$3/lines\" >&2\nexit 3\n",
+    );
     fs::write(folder.join("hello.x"), "the script\n").unwrap();
     fs::write(folder.join("app.ini"), "the settings\n").unwrap();
+    fs::create_dir(folder.join("more")).unwrap();
+    fs::write(folder.join("more/lines"), "one of a folder\n").unwrap();
     let file = folder.join("hidden.toml");
-    let text = "name = 'hidden'\nbinary = './app'\ncommand = ['{binary}', '{script}', '{folder}/app.ini']\n\
+    let text = "name = 'hidden'\nbinary = './app'\ncommand = ['{binary}', '{script}', '{folder}/app.ini', '{folder}/more']\n\
                 [roles]\nhello = 'hello.x'\n";
     fs::write(&file, text).unwrap();
     file
@@ -85,7 +90,7 @@ fn files_out_of_the_users_reach_are_copied_for_the_run() {
     let folder = closed_folder();
     let run = run_get(&hidden_subject(folder.path()), &[]);
     assert_eq!(run.code, Some(5), "{}{}", run.stdout, run.stderr);
-    assert!(run.stderr.contains("the script\n    the settings"), "{}", run.stderr);
+    assert!(run.stderr.contains("the script\n    the settings\n    one of a folder"), "{}", run.stderr);
     let home = if is_root() {
         let closed = format!("{} is closed to nobody, whom hidden runs as", folder.path().display());
         assert!(run.stderr.contains(&closed), "{}", run.stderr);

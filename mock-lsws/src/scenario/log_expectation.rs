@@ -47,7 +47,10 @@ impl LogExpectation {
 
 impl fmt::Display for LogExpectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counted = if self.count.is_some() { ", counted" } else { "" };
-        write!(f, "the line {}{counted}", self.line.describe(&Vars::default()))
+        let line = self.line.describe(&Vars::default());
+        match self.count {
+            Some(_) => write!(f, "lines of stderr that are {line} are counted"),
+            None => write!(f, "stderr has a line that is {line}"),
+        }
     }
 }
