@@ -125,7 +125,8 @@ class Request:
 
     def __init__(self, data, order):
         self.data = data
-        block_length, self.body_length, _, _, _, _, unknown, variables, special = struct.unpack_from(order + "9i", data, 8)
+        numbers = struct.unpack_from(order + "9i", data, 8)
+        block_length, self.body_length, _, _, _, _, unknown, variables, special = numbers
         # Special variables are settings for PHP. Their list comes first.
         _, at = self.variables_at(44, special)
         self.variables, at = self.variables_at(at, variables)

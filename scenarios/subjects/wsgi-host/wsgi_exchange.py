@@ -6,15 +6,18 @@ import sys
 
 import lsapi
 
+# What HTTP takes as a name; what it does not take in values and reasons; a status of a final response.
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 STATUS = re.compile(r"[2-9][0-9][0-9] [^\x00-\x08\x0a-\x1f\x7f]*")
+
+# Headers that are about the connection between the server and its client.
 HOP_BY_HOP = (
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer trailers transfer-encoding "
-    "upgrade"
+    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer trailers "
+    "transfer-encoding upgrade"
 ).split()
 
-
+# Where this program is. Lines of tracebacks from elsewhere are the application's.
 FOLDER = os.path.dirname(__file__)
 
 
