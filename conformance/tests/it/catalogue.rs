@@ -10,8 +10,8 @@ use mock_lsws::scenario::{Declared, Scenario};
 
 use crate::support;
 
-/// The checks on the wire, the response and the notifications, and those on the life of a process as far as one worker goes.
-/// Each is named in the `spec` of a scenario as an element of its own.
+/// The checks on the wire, the response, the notifications and WSGI, and those on the life of a process as far as one worker
+/// goes. Each is named in the `spec` of a scenario as an element of its own.
 fn required() -> Vec<String> {
     let life = [1, 2, 4, 9, 10, 11, 16, 17, 21, 22, 23, 24, 28, 30, 33];
     let life = life.map(|number| format!("L{number:02}"));
