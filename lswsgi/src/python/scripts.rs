@@ -53,8 +53,6 @@ pub(super) enum Unusable {
 pub struct Scripts<'py> {
     py: Python<'py>,
     modules: HashMap<ModuleId, Imported<'py>>,
-    /// The directory this process is in because of a script.
-    directory: Option<PathBuf>,
     retry: Duration,
 }
 
@@ -89,12 +87,12 @@ impl Script {
 impl<'py> Scripts<'py> {
     /// None yet. What cannot be imported is tried again after `retry`, or when it has changed.
     pub fn new(py: Python<'py>, retry: Duration) -> Self {
-        Self { py, modules: HashMap::new(), directory: None, retry }
+        Self { py, modules: HashMap::new(), retry }
     }
 
     /// The callable of `script`, with the process in its directory.
     pub(super) fn find(&mut self, script: &Script) -> Result<Bound<'py, PyAny>, Unusable> {
-        self.enter(&script.module.path)?;
+        enter(&script.module.path)?;
         let is_current = |imported: &Imported<'py>| {
             // What failed is not run again on top of what it left behind.
             imported.module.is_err() || !script.reload || imported.stamp == Stamp::of(&script.module.path)
@@ -115,19 +113,6 @@ impl<'py> Scripts<'py> {
         }
     }
 
-    /// Goes to the directory of the script, as a script expects.
-    fn enter(&mut self, path: &Path) -> Result<(), Unusable> {
-        let directory = path.parent().unwrap_or(Path::new("/"));
-        if self.directory.as_deref() != Some(directory) {
-            std::env::set_current_dir(directory).map_err(|error| Unusable::Told {
-                reason: format!("cannot go to the directory of {}: {error}", path.display()),
-                try_again: false,
-            })?;
-            self.directory = Some(directory.to_owned());
-        }
-        Ok(())
-    }
-
     fn import(&mut self, id: &ModuleId) -> Result<(), Unusable> {
         let stamp = Stamp::of(&id.path).filter(|_| id.path.is_file());
         let Some(_) = stamp else {
@@ -145,6 +130,15 @@ impl<'py> Scripts<'py> {
         self.modules.insert(id.clone(), Imported { module, stamp, watch });
         result
     }
+}
+
+/// Goes to the directory of a script, where it expects to be. For each request: whatever ran before may have left it.
+fn enter(path: &Path) -> Result<(), Unusable> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    std::env::set_current_dir(directory).map_err(|error| Unusable::Told {
+        reason: format!("cannot go to the directory of {}: {error}", path.display()),
+        try_again: false,
+    })
 }
 
 /// Makes modules beside a script importable, after all others: scripts come and go in any order, and one that is called

@@ -160,6 +160,17 @@ fn run(connection: &mut Connection, script: &Path, variables: &[(&str, &str)]) -
 }
 
 #[test]
+fn a_script_is_called_in_its_folder_wherever_the_last_request_has_gone() {
+    let source = answer("(os.getcwd(), os.chdir('/'))[0]");
+    let (worker, mut connection) = scripts(&[("a/wsgi.py", &source)]);
+    let path = worker.dir.path().join("a/wsgi.py");
+    for _ in 0..2 {
+        let folder = path.parent().unwrap().canonicalize().unwrap();
+        assert_eq!(run(&mut connection, &path, &[]).text(), folder.to_str().unwrap());
+    }
+}
+
+#[test]
 fn each_script_is_a_module_of_its_own() {
     let counting = "count = 0\n\
         def other(environ, start_response):\n\
