@@ -132,8 +132,9 @@ impl<'py> Host<'py> {
             && !outbound.is_bodyless()
         {
             log::warning(format_args!(
-                "the application declared a Content-Length of {declared} and produced {} bytes",
-                outbound.written()
+                "the application declared a Content-Length of {declared} and produced {} bytes: request {} of this process",
+                outbound.written(),
+                self.exchange.serial()
             ));
         }
         Ok(())

@@ -91,6 +91,8 @@ pub struct Outbound {
     /// Body bytes written, or cut because the response has no body.
     written: u64,
     method: Method,
+    /// Number of the request, for log lines.
+    serial: u64,
     /// The application produced more than it declared, and that has been said.
     surplus_reported: bool,
     /// Text for the error log that has not been sent.
@@ -109,6 +111,7 @@ impl Outbound {
             declared: None,
             written: 0,
             method: Method::Other,
+            serial: 0,
             surplus_reported: false,
             errors,
             out: Vec::with_capacity(INLINE_BODY + 1024),
@@ -121,8 +124,9 @@ impl Outbound {
         self.phase = Phase::Lost;
     }
 
-    /// Starts with a new request.
-    pub(crate) fn begin(&mut self, method: Option<&[u8]>) {
+    /// Starts with a new request, the `serial`-th of this process.
+    pub(crate) fn begin(&mut self, method: Option<&[u8]>, serial: u64) {
+        self.serial = serial;
         self.phase = Phase::Nothing;
         self.method = match method {
             Some(b"GET") => Method::Get,
@@ -313,8 +317,10 @@ impl Outbound {
         if admitted < body.len() && !self.surplus_reported {
             self.surplus_reported = true;
             log::warning(format_args!(
-                "the application produced more body than the Content-Length it declared ({}); the rest is cut",
-                self.declared.unwrap_or_default()
+                "the application produced more body than the Content-Length it declared ({}); the rest is cut: request {} of \
+                 this process",
+                self.declared.unwrap_or_default(),
+                self.serial
             ));
         }
         self.written += admitted as u64;

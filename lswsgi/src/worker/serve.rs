@@ -170,7 +170,7 @@ impl<H: Handler> Worker<'_, H> {
         let is_last = self.served >= self.settings.max_requests;
         self.exchange.set_last(is_last, announced);
         self.exchange.set_serial(self.served);
-        self.exchange.outbound(self.handler).begin(request.request_method());
+        self.exchange.outbound(self.handler).begin(request.request_method(), self.served);
         let call = self.handler.prepare(&request);
         let (packet_len, body_length) = (request.packet_len(), request.body_length());
         inbound.begin_body(packet_len, body_length);

@@ -208,10 +208,11 @@ fn declared_lengths_bound_the_body_and_known_ones_are_declared() {
         let (response, log) = respond(&body(declared, result));
         assert_eq!(response.text(), "abc", "{result}");
         assert_eq!(log.matches("more body than the Content-Length").count(), 2, "once a request: {log}");
+        assert!(log.contains("the rest is cut: request 2 of this process"), "{log}");
     }
     let (response, log) = respond(&body("[('Content-Length', '9')]", "[b'abc']"));
     assert_eq!((response.text(), response.header("Content-Length")), ("abc", Some("9")));
-    assert!(log.contains("declared a Content-Length of 9 and produced 3 bytes"), "{log}");
+    assert!(log.contains("declared a Content-Length of 9 and produced 3 bytes: request 2 of"), "{log}");
     let (response, _) = respond(&body("[]", "[b'abc']"));
     assert_eq!(response.header("Content-Length"), Some("3"));
     let (response, _) = respond(&body("[]", "(b'abcd',)"));
