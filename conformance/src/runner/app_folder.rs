@@ -43,7 +43,8 @@ impl AppFolder {
     /// Writes `files`, each at once for whoever reads it, and so that one in place of another has a later time.
     pub(super) fn write(&self, files: &Files) -> io::Result<()> {
         for (path, text) in &files.0 {
-            let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+            let named =
+                |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
             self.write_file(&self.path.join(path), text).map_err(named)?;
         }
         Ok(())
