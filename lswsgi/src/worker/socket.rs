@@ -14,6 +14,9 @@ use crate::sys::{self, Own};
 /// costs at most this.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 
+/// How long a server may take to close a connection it has given up.
+const END_GRACE: Duration = Duration::from_millis(100);
+
 /// What a read attempt brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
@@ -79,6 +82,24 @@ impl Socket {
             Err(Errno::AGAIN) => Received::Tick,
             Err(Errno::INTR) => Received::Interrupted,
             Err(_) => Received::Broken,
+        }
+    }
+
+    /// Whether the bytes that come next are `expected`, which are at most eight. They stay where they are.
+    pub(crate) fn peeks(&self, expected: &[u8]) -> bool {
+        let mut bytes = [0; 8];
+        let bytes = &mut bytes[..expected.len().min(8)];
+        let peeked = recv(&self.fd, &mut *bytes, RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        matches!(peeked, Ok((count, _)) if bytes[..count] == *expected)
+    }
+
+    /// Whether the peer has finished sending, or does so at once.
+    pub(crate) fn is_ended(&self) -> bool {
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
+        let _ = END_GRACE.try_into().map(|grace| poll(&mut fds, Some(&grace)));
+        match recv(&self.fd, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            Ok((count, _)) => count == 0,
+            Err(errno) => !matches!(errno, Errno::AGAIN | Errno::INTR),
         }
     }
 

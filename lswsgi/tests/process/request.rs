@@ -216,6 +216,48 @@ fn a_body_cut_short_raises_once_with_the_counts() {
 }
 
 #[test]
+fn an_abort_request_is_never_the_end_of_a_body() {
+    let source = |read: &str| {
+        format!(
+            "def application(environ, start_response):\n\
+             \x20   input, got = environ['wsgi.input'], 0\n\
+             \x20   try:\n\
+             \x20       while piece := input.{read}: got += len(piece)\n\
+             \x20       print('complete with', got, flush=True)\n\
+             \x20   except OSError as error: print(error, flush=True)\n\
+             \x20   start_response('200 OK', [])\n\
+             \x20   return [b'%d' % got]\n"
+        )
+    };
+    for read in ["read()", "read(7)", "readline()", "read(1)"] {
+        for missing in [1, 5, 8, 9, 50] {
+            let (mut worker, mut connection) = Start::application(&source(read)).connected();
+            let came = 100 - missing;
+            let mut bytes = RequestBuilder::new("POST", "/").body_len(100).encode();
+            bytes.extend(vec![b'L'; came]);
+            // Not all of it in one piece with its request.
+            let last = bytes.split_off(bytes.len() - 10);
+            connection.send(&bytes);
+            connection.send(&last);
+            connection.send(&lsapi::ABORT_REQUEST);
+            connection.finish();
+            connection.response();
+            worker.wait();
+            let cut = format!("request body cut short: {came} of 100 bytes arrived");
+            assert!(worker.log().contains(&cut), "{read}, {missing} missing: {}", worker.log());
+        }
+        // A body may be anything, and its end as well.
+        let (_worker, mut connection) = Start::application(&source(read)).connected();
+        for len in 1..=8 {
+            for _ in 0..2 {
+                let body = [&b"LS"[..], &lsapi::ABORT_REQUEST[..len]].concat();
+                assert_eq!(connection.post("/", &body).text(), body.len().to_string(), "{read}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_stalled_body_times_out_and_the_worker_goes_on() {
     let source = evaluate("input.read()");
     let (worker, path) = Start::application(&source).arg("--body-timeout").arg("1").listening();

@@ -1,9 +1,12 @@
 //! Reading a request body: what has come with its packet first, the rest from the socket when it is asked for.
+//!
+//! A server whose client cancels its upload sends ABORT_REQUEST where body bytes are expected, and closes. Where no more than
+//! those eight bytes were missing they would complete the body, so the end of a body is looked at.
 
 use std::fmt;
 use std::io;
 
-use lsapi::BodyLength;
+use lsapi::{ABORT_REQUEST, BodyLength};
 
 use super::buffer::Inbound;
 use super::silence::Silence;
@@ -62,11 +65,27 @@ pub(super) struct Body {
     consumed: u64,
     /// Nothing further will come, whatever was announced.
     ended: bool,
+    /// The last bytes that came, to tell an ABORT_REQUEST among them.
+    tail: [u8; ABORT_REQUEST.len()],
+    /// Bytes that had come before an ABORT_REQUEST that took the place of the last ones.
+    aborted: Option<u64>,
 }
 
 impl Body {
     /// Between two requests.
-    pub(super) const NONE: Self = Self { total: None, consumed: 0, ended: true };
+    pub(super) const NONE: Self = Self::new(None, true);
+
+    const fn new(total: Option<u64>, ended: bool) -> Self {
+        Self { total, consumed: 0, ended, tail: [0; ABORT_REQUEST.len()], aborted: None }
+    }
+
+    /// Notes bytes that have come.
+    fn remember(&mut self, bytes: &[u8]) {
+        let new = bytes.len().min(self.tail.len());
+        self.tail.copy_within(new.., 0);
+        let old = self.tail.len() - new;
+        self.tail[old..].copy_from_slice(&bytes[bytes.len() - new..]);
+    }
 }
 
 impl Inbound {
@@ -76,7 +95,16 @@ impl Inbound {
         // Of an unstated length nothing says that a body follows, and nothing that none does: the application is told that
         // there is none.
         let ended = matches!(length, BodyLength::Known(0) | BodyLength::Unstated);
-        self.body = Body { total: length.known(), consumed: 0, ended };
+        self.body = Body::new(length.known(), ended);
+        let came = self.buffered_body().len();
+        if came > 0 {
+            self.body.remember(&self.buf[self.start..self.start + came]);
+            let abort = self.abort_at_end(came as u64).min(came);
+            if abort > 0 {
+                self.body.aborted = Some((came - abort) as u64);
+                self.end = self.start + came - abort;
+            }
+        }
         self.note_progress();
     }
 
@@ -137,11 +165,32 @@ impl Inbound {
         let mut silence = Silence::default();
         loop {
             let received = match &mut target {
+                _ if self.body.aborted.is_some() => Received::Eof,
                 Some(target) => self.socket.as_ref().map_or(Received::Broken, |s| s.receive(target)),
                 None => self.receive_exactly_up_to(want),
             };
             match received {
-                Received::Bytes(count) => return Ok(count),
+                Received::Bytes(count) => {
+                    let (new, came) = match &target {
+                        Some(target) => (&target[..count], count),
+                        None => (&self.buf[self.end - count..self.end], self.filled().len()),
+                    };
+                    self.body.remember(new);
+                    let came = self.body.consumed + came as u64;
+                    let abort = self.abort_at_end(came);
+                    if abort == 0 {
+                        return Ok(count);
+                    }
+                    self.body.aborted = Some(came - abort as u64);
+                    // Of one that came in two parts the application may have had the first; the error is what counts.
+                    let abort = abort.min(count);
+                    if target.is_none() {
+                        self.end -= abort;
+                    }
+                    if abort < count {
+                        return Ok(count - abort);
+                    }
+                }
                 Received::Tick | Received::Interrupted
                     if silence.note(received) < self.limits.body_timeout => {}
                 Received::Eof if self.is_end_of_stream() => {
@@ -150,7 +199,10 @@ impl Inbound {
                 }
                 ended => {
                     self.body.ended = true;
-                    let arrived = self.body.consumed + self.filled().len() as u64;
+                    let came = self.body.consumed + self.filled().len() as u64;
+                    let whole_abort =
+                        if self.body.tail == ABORT_REQUEST { ABORT_REQUEST.len() as u64 } else { 0 };
+                    let arrived = self.body.aborted.unwrap_or(came.saturating_sub(whole_abort));
                     let total = self.body.total;
                     return Err(match ended {
                         Received::Tick | Received::Interrupted => {
@@ -161,6 +213,35 @@ impl Inbound {
                 }
             }
         }
+    }
+
+    /// How many of the last bytes of a body that is whole, with the `came` bytes that have come, belong to an ABORT_REQUEST.
+    fn abort_at_end(&self, came: u64) -> usize {
+        if self.body.total != Some(came) {
+            return 0;
+        }
+        let tail = &self.body.tail;
+        let longest = usize::try_from(came).unwrap_or(usize::MAX).min(tail.len());
+        let is_abort = |&len: &usize| {
+            let (taken, rest) = ABORT_REQUEST.split_at(len);
+            tail[tail.len() - len..] == *taken && self.comes_next(rest)
+        };
+        (1..=longest).find(is_abort).unwrap_or(0)
+    }
+
+    /// Whether `rest` of an ABORT_REQUEST comes after the body, or after the whole of one the end of the connection. No
+    /// request begins like such a rest.
+    fn comes_next(&self, rest: &[u8]) -> bool {
+        let left = self.body_left().and_then(|left| usize::try_from(left).ok()).unwrap_or(usize::MAX);
+        let after = self.filled().get(left..).unwrap_or_default();
+        if !after.is_empty() {
+            return !rest.is_empty() && after.starts_with(rest);
+        }
+        self.socket.as_ref().is_some_and(
+            |socket| {
+                if rest.is_empty() { socket.is_ended() } else { socket.peeks(rest) }
+            },
+        )
     }
 
     /// Whether the end of what the server sends is the end of the body as well: its length is not known, and the server
