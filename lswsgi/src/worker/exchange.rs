@@ -5,7 +5,7 @@
 //! serial number that such an object must still match. No code of the application runs while the lock of the sending side
 //! is held: it might want to write.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::worker::error_text::{ErrorText, Part};
@@ -30,6 +30,8 @@ pub struct Exchange {
     inbound: Mutex<Inbound>,
     outbound: Mutex<Outbound>,
     errors: Arc<ErrorText>,
+    /// Threads that wait for the sending side. Threads that only have something to log would keep it from them for ever.
+    wanted: AtomicUsize,
     /// Number of the request under way, counted from 1 over the process's life; 0 between requests.
     serial: AtomicU64,
     /// This is the connection's last request.
@@ -47,6 +49,7 @@ impl Exchange {
             inbound: Mutex::new(Inbound::new(limits)),
             outbound: Mutex::new(Outbound::new(Arc::clone(&errors))),
             errors,
+            wanted: AtomicUsize::new(0),
             serial: AtomicU64::new(0),
             is_last: AtomicBool::new(false),
             announced: AtomicBool::new(false),
@@ -66,7 +69,13 @@ impl Exchange {
 
     /// The sending side, waiting for another thread's write to end as the peer reads it.
     pub fn outbound<D: Detach>(&self, gil: &D) -> MutexGuard<'_, Outbound> {
-        obtain(gil, &self.outbound)
+        if let Some(guard) = available(self.outbound.try_lock()) {
+            return guard;
+        }
+        self.wanted.fetch_add(1, Ordering::Relaxed);
+        let guard = obtain(gil, &self.outbound);
+        self.wanted.fetch_sub(1, Ordering::Relaxed);
+        guard
     }
 
     /// Number of the request under way; 0 between requests.
@@ -104,9 +113,11 @@ impl Exchange {
     }
 
     fn leave_errors<D: Detach>(&self, gil: &D, mut part: Part, too_much: bool) {
-        match available(self.outbound.try_lock()) {
+        let is_wanted = || self.wanted.load(Ordering::Relaxed) > 0;
+        match available(self.outbound.try_lock()).filter(|_| !is_wanted()) {
             Some(mut outbound) => {
-                outbound.send_errors(gil, part);
+                // Also what others have left here in the meantime.
+                while outbound.send_errors(gil, part) && !is_wanted() {}
                 if outbound.is_under_way() {
                     return;
                 }

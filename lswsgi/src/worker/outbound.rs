@@ -268,20 +268,23 @@ impl Outbound {
     }
 
     /// Sends error text that waits, if a response is under way. In writes of its own, because a head should not arrive in
-    /// two pieces, and a short text in front of it could cause that.
-    pub(crate) fn send_errors<D: Detach>(&mut self, gil: &D, part: Part) {
-        while self.is_under_way() {
-            let text = self.errors.take(part);
-            let Some(socket) = self.socket.clone().filter(|_| !text.is_empty()) else { return };
-            let mut packets = Vec::with_capacity(text.len() + 64);
-            put_stderr(&text, &mut packets);
-            let written = if self.phase == Phase::HeadSent { Written::Head } else { Written::NoHead };
-            answer::start_write();
-            if let Err(errno) = send(gil, &socket, &packets, written) {
-                self.errors.put_back(text);
-                self.lose(errno);
-            }
+    /// two pieces, and a short text in front of it could cause that. Returns whether there was any, and there may be more:
+    /// threads that log faster than the peer reads must not keep a response back.
+    pub(crate) fn send_errors<D: Detach>(&mut self, gil: &D, part: Part) -> bool {
+        if !self.is_under_way() {
+            return false;
         }
+        let text = self.errors.take(part);
+        let Some(socket) = self.socket.clone().filter(|_| !text.is_empty()) else { return false };
+        let mut packets = Vec::with_capacity(text.len() + 64);
+        put_stderr(&text, &mut packets);
+        let written = if self.phase == Phase::HeadSent { Written::Head } else { Written::NoHead };
+        answer::start_write();
+        if let Err(errno) = send(gil, &socket, &packets, written) {
+            self.errors.put_back(text);
+            self.lose(errno);
+        }
+        true
     }
 
     /// Whether running the request again does no harm: GET and HEAD.

@@ -1,8 +1,10 @@
 //! `--errors lsapi`: what an application logs for a request leaves as STDERR_STREAM packets (lsapi 1.6).
 
+use std::time::Instant;
+
 use lsapi::{PacketType, RequestBuilder};
 
-use crate::support::{Connection, Response, Start};
+use crate::support::{Connection, PATIENCE, Response, Start};
 
 fn start(source: &str) -> Start {
     Start::application(source).arg("--errors").arg("lsapi")
@@ -179,6 +181,35 @@ fn a_thread_whose_text_the_server_is_slow_to_take_does_not_disturb_the_response(
     let text = String::from_utf8([response.errors, rest.errors].concat()).unwrap();
     assert_eq!(text.lines().filter(|&line| line == "thread").count(), 1_000_000);
     assert_eq!(text.lines().filter(|&line| line == "main").count(), 1);
+}
+
+#[test]
+fn threads_that_log_without_end_do_not_keep_the_response_back() {
+    let source = "import threading\n\
+        def log(errors):\n\
+        \x20   while running: errors.write('line\\n')\n\
+        def application(environ, start_response):\n\
+        \x20   global running, threads\n\
+        \x20   if environ['PATH_INFO'] == '/start':\n\
+        \x20       running = True\n\
+        \x20       threads = [threading.Thread(target=log, args=[environ['wsgi.errors']]) for _ in range(3)]\n\
+        \x20       for thread in threads: thread.start()\n\
+        \x20   else:\n\
+        \x20       running = False\n\
+        \x20       for thread in threads: thread.join()\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'done']\n";
+    let (_worker, mut connection) = start(source).connected();
+    for path in ["/start", "/stop"] {
+        connection.send(&RequestBuilder::get(path).encode());
+        let deadline = Instant::now() + PATIENCE;
+        let mut response = Response::default();
+        while response.packets.last() != Some(&PacketType::RespEnd) {
+            connection.next(&mut response);
+            assert!(Instant::now() < deadline, "no end after {} packets", response.packets.len());
+        }
+        assert_eq!(response.text(), "done", "{path}");
+    }
 }
 
 #[test]
