@@ -247,6 +247,17 @@ impl<'py> Handler for Host<'py> {
     }
 
     fn run(&mut self, call: Self::Call) -> Verdict {
+        let verdict = self.answer(call);
+        // Everything the application made for the request is gone by now, and any of it may have forked as it went.
+        if sys::is_forked() {
+            embed::leave_child(self.gil.0, None);
+        }
+        verdict
+    }
+}
+
+impl<'py> Host<'py> {
+    fn answer(&mut self, call: <Self as Handler>::Call) -> Verdict {
         let Call { environ, script } = match call {
             Ok(call) => call,
             Err(NotCalled::Failed(error)) => return self.fail(error.into(), None),

@@ -132,3 +132,30 @@ fn a_child_forked_during_the_import_does_not_serve() {
         assert_eq!(Connection::to(&path).get("/").text(), "1");
     }
 }
+
+#[test]
+fn a_child_forked_when_the_response_is_complete_does_not_go_on_as_the_worker() {
+    for ending in ["close", "__del__"] {
+        let source = format!(
+            "import atexit, os\n\
+             atexit.register(lambda: print('exit handler of', os.getpid(), flush=True))\n\
+             class Body:\n\
+             \x20   def __iter__(self): yield b'whole'\n\
+             \x20   def {ending}(self):\n\
+             \x20       pid = os.fork()\n\
+             \x20       if pid: os.waitpid(pid, 0)\n\
+             def application(environ, start_response):\n\
+             \x20   start_response('200 OK', [])\n\
+             \x20   return Body()\n"
+        );
+        let (mut worker, mut connection) = Start::application(&source).connected();
+        for _ in 0..2 {
+            assert_eq!(connection.get("/").text(), "whole", "{ending}");
+        }
+        drop(connection);
+        assert_eq!(worker.wait().code(), Some(0), "{ending}");
+        let log = worker.log();
+        assert_eq!(log.matches("exit handler of").count(), 1, "{ending}: {log}");
+        assert_eq!(log.matches("came back from it and ends here").count(), 2, "{ending}: {log}");
+    }
+}
