@@ -7,7 +7,7 @@
 
 use std::os::fd::RawFd;
 
-use pyo3::exceptions::{PyAttributeError, PyOSError};
+use pyo3::exceptions::{PyAttributeError, PyOSError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
@@ -85,20 +85,29 @@ impl<'py> RealFile<'py> {
         filelike.call_method0(intern!(py, "flush"))?;
         let offset: u64 = filelike.call_method0(intern!(py, "tell"))?.extract()?;
         let size = sys::regular_file_size(fd).unwrap_or(size);
-        Ok(Some(Self { filelike: filelike.clone(), fd, offset, len: size.saturating_sub(offset) }))
+        if size <= offset {
+            // Files of the kernel, such as those of /proc, say that they are empty and are not. One that is reads as such.
+            return Ok(None);
+        }
+        Ok(Some(Self { filelike: filelike.clone(), fd, offset, len: size - offset }))
     }
 
     /// Reads up to `want` bytes into `buffer`; none where the file ends.
     ///
     /// # Errors
-    /// As reading in Python: OSError.
+    /// As reading in Python: OSError, and ValueError for a file that has been closed.
     pub(super) fn read<'b>(&mut self, buffer: &'b mut Vec<u8>, want: u64) -> PyResult<&'b [u8]> {
         let want = usize::try_from(want).unwrap_or(usize::MAX).min(BUFFER);
         if buffer.len() < want {
             buffer.resize(want, 0);
         }
+        let py = self.filelike.py();
+        if self.filelike.getattr(intern!(py, "closed"))?.is_truthy()? {
+            // By another thread; the number may be that of any other file by now.
+            return Err(PyValueError::new_err("I/O operation on closed file"));
+        }
         let (fd, offset) = (self.fd, self.offset);
-        let count = self.filelike.py().detach(|| sys::read_at(fd, &mut buffer[..want], offset));
+        let count = py.detach(|| sys::read_at(fd, &mut buffer[..want], offset));
         let count = count.map_err(os_error)?;
         self.offset += count as u64;
         Ok(&buffer[..count])

@@ -107,6 +107,9 @@ fn whatever_can_be_read_is_sent_as_it_reads() {
         ("compressed()", "plain"),
         ("io.BufferedReader(io.BytesIO(b'no file'))", "no file"),
         ("Only(), 4711", "abc"),
+        // A file whose size is said to be 0.
+        ("open('/proc/sys/kernel/ostype', 'rb')", "Linux\n"),
+        ("open(os.devnull, 'rb')", ""),
     ] {
         let (response, log) = respond(expression, "[('Content-Type', 'text/plain')]");
         assert_eq!(response.text(), body, "{expression}: {log}");
