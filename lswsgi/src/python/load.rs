@@ -120,34 +120,35 @@ fn add_to_path(py: Python<'_>, directory: &Path) -> PyResult<()> {
     Ok(())
 }
 
-/// The file tracebacks name for [`OWN_CACHE`].
+/// The file tracebacks name for [`LOADER`].
 pub(super) const LOADER_FILE: &CStr = c"lswsgi/loader.py";
 
-/// A loader for files that are not called `*.py`. Python's own would keep the byte code of `app.wsgi` where it keeps that of
-/// `app.py`, and take one for the other where time and size are the same.
-const OWN_CACHE: &CStr = c"
+/// Python's loader, which takes byte code for that of a file by the full seconds of its time and its size, in two cases where
+/// that is not enough. It would keep the byte code of `app.wsgi` where it keeps that of `app.py`. And a file that has just
+/// been written may be written once more within the second, and would never be imported as it is then.
+const LOADER: &CStr = c"
 import os
+import time
 from importlib.machinery import SourceFileLoader
 
 class Loader(SourceFileLoader):
     def _own(self, path):
+        if path == self.path or self.path.endswith('.py'):
+            return path
         stem, extension = os.path.splitext(path)
-        return path if path == self.path else stem + '-' + os.path.basename(self.path) + extension
+        return stem + '-' + os.path.basename(self.path) + extension
 
     def get_data(self, path):
         return super().get_data(self._own(path))
 
     def set_data(self, path, data, *, _mode=0o666):
-        super().set_data(self._own(path), data, _mode=_mode)
+        if time.time() - os.stat(self.path).st_mtime >= 2:
+            super().set_data(self._own(path), data, _mode=_mode)
 ";
 
 /// Makes the loader for `path`, which keeps byte code beside it.
 fn loader<'py>(py: Python<'py>, path: &Path, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-    let class = if path.extension().is_some_and(|extension| extension == "py") {
-        py.import("importlib.machinery")?.getattr("SourceFileLoader")?
-    } else {
-        PyModule::from_code(py, OWN_CACHE, LOADER_FILE, c"_lswsgi_loader")?.getattr("Loader")?
-    };
+    let class = PyModule::from_code(py, LOADER, LOADER_FILE, c"_lswsgi_loader")?.getattr("Loader")?;
     class.call1((name, path.as_os_str()))
 }
 

@@ -231,6 +231,17 @@ fn a_script_that_changes_is_imported_anew_where_the_request_says_so() {
 }
 
 #[test]
+fn changes_that_leave_a_file_its_size_and_its_second_are_seen() {
+    let (worker, mut connection) = scripts(&[("wsgi.py", &answer("0"))]);
+    let path = worker.dir.path().join("wsgi.py");
+    for round in 1..4 {
+        let text = round.to_string();
+        std::fs::write(&path, answer(&text)).unwrap();
+        assert_eq!(run(&mut connection, &path, &[("WSGIScriptReloading", "On")]).text(), text);
+    }
+}
+
+#[test]
 fn a_script_that_is_missing_or_has_no_callable_gets_a_500_and_the_log_names_it() {
     let (worker, mut connection) = scripts(&[("wsgi.py", "other = 1\n")]);
     let path = |name: &str| worker.dir.path().join(name);
