@@ -51,7 +51,11 @@ class Variables:
             environ[name] = environ.get(name) or value
         for name in ("SCRIPT_NAME", "PATH_INFO", "QUERY_STRING"):
             environ.setdefault(name, "")
-        environ["SCRIPT_NAME"] = environ["SCRIPT_NAME"].rstrip("/")
+        if environ["SCRIPT_NAME"].endswith("/"):
+            # The two together are the path of the URL, in which that slash is.
+            environ["SCRIPT_NAME"] = environ["SCRIPT_NAME"][:-1]
+            if not environ["PATH_INFO"].startswith("/"):
+                environ["PATH_INFO"] = "/" + environ["PATH_INFO"]
         environ.update({
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": "https" if is_https else "http",
