@@ -130,8 +130,11 @@ pub(super) fn put_headers(headers: &Bound<'_, PyAny>, head: &mut ResponseHead) -
             if declared.is_some() {
                 return refuse("is there twice");
             }
-            // Anything else would leave the server waiting for a response it cannot measure.
-            declared = std::str::from_utf8(value_bytes).ok().and_then(|text| text.trim().parse().ok());
+            // Anything else would leave the server, which counts in 64 bits with a sign, waiting for a response it cannot measure.
+            let text = std::str::from_utf8(value_bytes).ok();
+            declared = text
+                .and_then(|text| text.trim().parse().ok())
+                .filter(|&length: &u64| i64::try_from(length).is_ok());
             if declared.is_none() || !value_bytes.trim_ascii().iter().all(u8::is_ascii_digit) {
                 return refuse("is not a number of bytes");
             }
