@@ -80,11 +80,10 @@ impl<'py> RealFile<'py> {
             return Ok(None);
         }
         let fd: RawFd = filelike.call_method0(intern!(py, "fileno"))?.extract()?;
-        let Some(size) = sys::regular_file_size(fd) else { return Ok(None) };
         // What has been written and not left Python's buffer belongs to the file; a read would see it as well.
         filelike.call_method0(intern!(py, "flush"))?;
+        let Some(size) = sys::regular_file_size(fd) else { return Ok(None) };
         let offset: u64 = filelike.call_method0(intern!(py, "tell"))?.extract()?;
-        let size = sys::regular_file_size(fd).unwrap_or(size);
         if size <= offset {
             // Files of the kernel, such as those of /proc, say that they are empty and are not. One that is reads as such.
             return Ok(None);
