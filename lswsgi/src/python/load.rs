@@ -142,7 +142,11 @@ class Loader(SourceFileLoader):
         return super().get_data(self._own(path))
 
     def set_data(self, path, data, *, _mode=0o666):
-        if time.time() - os.stat(self.path).st_mtime >= 2:
+        try:
+            age = time.time() - os.stat(self.path).st_mtime
+        except OSError:
+            return
+        if age >= 2:
             super().set_data(self._own(path), data, _mode=_mode)
 ";
 

@@ -242,6 +242,23 @@ fn changes_that_leave_a_file_its_size_and_its_second_are_seen() {
 }
 
 #[test]
+fn a_file_that_is_removed_while_it_is_compiled_is_imported_as_it_was() {
+    let start = Start::application(&answer("1"));
+    let hook = "import builtins, os\n\
+        compiled = builtins.compile\n\
+        def compile(source, path, *args, **options):\n\
+        \x20   if str(path).endswith('app.py'): os.unlink(path)\n\
+        \x20   return compiled(source, path, *args, **options)\n\
+        builtins.compile = compile\n";
+    std::fs::write(start.dir().join("sitecustomize.py"), hook).unwrap();
+    let path = start.dir().to_str().unwrap().to_owned();
+    let (worker, mut connection) = start.env("PYTHONPATH", &path).connected();
+    let response = connection.get("/");
+    assert_eq!((response.status, response.text()), (200, "1"), "{}", worker.log());
+    assert!(!worker.dir.path().join("app.py").exists());
+}
+
+#[test]
 fn a_script_that_is_missing_or_has_no_callable_gets_a_500_and_the_log_names_it() {
     let (worker, mut connection) = scripts(&[("wsgi.py", "other = 1\n")]);
     let path = |name: &str| worker.dir.path().join(name);
