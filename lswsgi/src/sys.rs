@@ -212,7 +212,7 @@ fn keep_errno(body: impl FnOnce()) {
 /// A number that has gone stale is an error of the call it is used in. It never is in practice: the numbers are those of
 /// the connection being served, which stays open until the atomic next to it says that nothing is under way.
 pub(crate) fn borrow_socket(socket: RawFd) -> Option<BorrowedFd<'static>> {
-    // SAFETY: -1 is excluded, and the result is used for one send or receive before the handler returns.
+    // SAFETY: -1 is excluded, and the result is used for the last words of a process, before the handler returns.
     (socket >= 0).then(|| unsafe { BorrowedFd::borrow_raw(socket) })
 }
 

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use lsapi::{CLOSE_AND_END, ResponseHead};
 
-use rustix::event::poll;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
 use crate::sys;
@@ -30,7 +31,8 @@ const BETWEEN: u8 = 3;
 /// Somebody else has taken the response over.
 const TAKEN: u8 = 4;
 
-/// How long a crash handler waits for a write of another thread to end. A peer that takes longer is not reading.
+/// How long a crash handler waits for a write of another thread to end, and for room for its own. A peer that takes longer
+/// is not reading.
 const WRITE_GRACE: Duration = Duration::from_secs(1);
 
 /// How often it looks.
@@ -131,17 +133,70 @@ pub(crate) fn for_crash() {
         }
     };
     let Some(socket) = sys::borrow_socket(SOCKET.load(Ordering::SeqCst)) else { return };
-    // A peer whose buffer is full is not reading; there is nothing better to do with the process's last moment.
-    let _ = send(socket, end, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+    send_last(socket, end, deadline);
     if BODY_PENDING.load(Ordering::SeqCst) {
         discard::shut_and_discard(socket);
     }
 }
 
+/// Sends the process's last words. What has just been written may fill the buffer of a peer that is reading all the same.
+fn send_last(socket: BorrowedFd<'_>, mut words: &[u8], deadline: Instant) {
+    while !words.is_empty() {
+        match send(socket, words, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(sent) => words = words.get(sent..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let mut fds = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
+                if !matches!(
+                    left.try_into().map(|left| poll(&mut fds, Some(&left))),
+                    Ok(Ok(1..) | Err(Errno::INTR))
+                ) {
+                    return;
+                }
+            }
+            Err(_) => return,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+    use std::os::fd::AsFd as _;
+    use std::os::unix::net::UnixStream;
+    use std::sync::mpsc;
+
     use super::*;
     use lsapi::AppPacket;
+
+    /// What a peer gets of the last words behind a buffer full of zeros, if it `reads`.
+    fn last_words_behind_a_full_buffer(reads: bool) -> Vec<u8> {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        while send(&ours, &[0; 1000], SendFlags::DONTWAIT).is_ok() {}
+        while send(&ours, &[0], SendFlags::DONTWAIT).is_ok() {}
+        let (start, started) = mpsc::channel();
+        let reader = std::thread::spawn(move || {
+            started.recv().unwrap();
+            let mut bytes = Vec::new();
+            theirs.read_to_end(&mut bytes).unwrap();
+            bytes.into_iter().skip_while(|byte| *byte == 0).collect()
+        });
+        if reads {
+            start.send(()).unwrap();
+        }
+        let limit = if reads { Duration::from_secs(60) } else { Duration::from_millis(10) };
+        send_last(ours.as_fd(), &CLOSE_AND_END, Instant::now() + limit);
+        drop(ours);
+        let _ = start.send(());
+        reader.join().unwrap()
+    }
+
+    #[test]
+    fn the_last_words_wait_for_room_and_not_for_a_peer_that_does_not_read() {
+        assert_eq!(last_words_behind_a_full_buffer(true), CLOSE_AND_END);
+        assert_eq!(last_words_behind_a_full_buffer(false), b"");
+    }
 
     #[test]
     fn the_prepared_crash_response_is_a_whole_response_that_ends_the_connection() {
