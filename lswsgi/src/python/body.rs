@@ -66,11 +66,18 @@ impl<'py> Host<'py> {
         self.outbound()?.declare_length(total);
         let mut gathered = self.buffer.take();
         gathered.clear();
+        let sent = self.gather(pieces, &mut gathered);
+        self.buffer.set(gathered);
+        sent
+    }
+
+    /// Sends `pieces` through `gathered`, which is empty.
+    fn gather(&self, pieces: &[Bound<'py, PyBytes>], gathered: &mut Vec<u8>) -> Result<(), Failure> {
         let mut left = pieces.iter().map(|piece| piece.as_bytes()).peekable();
         while let Some(piece) = left.next() {
             if gathered.len() + piece.len() > BUFFER {
                 if !gathered.is_empty() {
-                    self.write(&gathered)?;
+                    self.write(gathered)?;
                     gathered.clear();
                 }
                 if piece.len() > BUFFER {
@@ -83,9 +90,7 @@ impl<'py> Host<'py> {
             }
             gathered.extend_from_slice(piece);
         }
-        self.finish(&gathered)?;
-        self.buffer.set(gathered);
-        Ok(())
+        self.finish(gathered)
     }
 
     /// Sends a file up to its end, or to the length the application declared. One that has become shorter meanwhile is a
