@@ -10,6 +10,8 @@
 //! * [`endpoint`]: the socket on fd 0, or one bound by `--address`;
 //! * [`venv`]: which Python installation is used;
 //! * `unavailable` and `watch`: answering for an application that cannot be used, until that may have changed;
+//! * `group`: manager, template and workers, if there is to be more than one;
+//! * `board`: what a worker shows of itself to others;
 //! * [`worker`]: one connection at a time, blocking I/O; waiting, reading requests, writing responses, leaving;
 //! * [`python`]: the embedded interpreter and everything an application can touch;
 //! * `sys`: signal handlers and the few system calls that have no safe wrapper.
@@ -19,11 +21,13 @@
 
 #![deny(unsafe_code)]
 
+mod board;
 pub mod check;
 pub mod cli;
 pub mod endpoint;
 pub mod error;
 pub mod exit_code;
+mod group;
 pub mod log;
 pub mod options;
 pub mod parent;

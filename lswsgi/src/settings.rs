@@ -39,8 +39,63 @@ pub struct Settings {
     pub max_request_packet: usize,
     /// The file that takes the place of standard error: LSAPI_STDERR_LOG.
     pub stderr_log: Option<PathBuf>,
+    /// How long a request may run: LSAPI_MAX_PROCESS_TIME, documented default 3600 s.
+    pub max_process_time: Option<Duration>,
+    /// How long running requests may take once a stop was asked for: `--graceful-timeout`.
+    pub graceful_timeout: Duration,
+    /// Requests that take longer are logged: LSAPI_SLOW_REQ_MSECS.
+    pub slow_request: Option<Duration>,
+    /// Whether more is logged about a process that is killed: LSAPI_DUMP_DEBUG_INFO.
+    pub dump_debug_info: bool,
+    /// Acknowledge connections and not requests: LSAPI_ACCEPT_NOTIFY.
+    pub accept_notify: bool,
+    /// Whether a worker leaves when its connection has ended: LSAPI_KEEP_LISTEN is 0.
+    pub one_connection: bool,
+    /// Let the application install handlers for the signals the runtime needs: `--allow-signals`.
+    pub allow_signals: bool,
+    /// Requests by which a worker may leave before [`max_requests`](Self::max_requests): `--max-requests-jitter`.
+    pub max_requests_jitter: u64,
+    /// What concerns a group of processes.
+    pub group: GroupSettings,
     /// How requests are handled, where there is a choice.
     pub options: Options,
+}
+
+/// What concerns a group of processes.
+#[derive(Clone, Debug)]
+pub struct GroupSettings {
+    /// Workers: LSAPI_CHILDREN. Up to 1 there is no group.
+    pub children: u32,
+    /// Workers beyond that while all are busy: LSAPI_EXTRA_CHILDREN.
+    pub extra_children: u32,
+    /// Idle workers that are kept: LSAPI_MAX_IDLE_CHILDREN, at least 1.
+    pub max_idle_children: u32,
+    /// How long the manager stays without workers; `None` is for ever. LSAPI_PGRP_MAX_IDLE.
+    pub pgrp_max_idle: Option<Duration>,
+    /// Memory below which no more workers are forked than must be, in bytes: LSAPI_AVOID_FORK, default 1 GiB.
+    pub min_free_memory: u64,
+    /// Workers that hold a connection at which another gives its connection up after a request: LSAPI_MAX_BUSY_WORKER.
+    pub max_busy_workers: Option<u32>,
+    /// Idle workers that are kept ready: `--min-idle`.
+    pub min_idle: u32,
+    /// Age at which a worker is replaced, up to a tenth earlier: `--max-lifetime`.
+    pub max_lifetime: Option<Duration>,
+    /// Which process imports the application: `--load`.
+    pub load: Load,
+    /// How long a process may outlive the signal that should end it: `--kill-after`.
+    pub kill_after: Duration,
+}
+
+/// Which process of a group imports the application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Load {
+    /// The template; but each worker for itself if threads run after the import, which a fork would not take along.
+    #[default]
+    Auto,
+    /// The template, whatever runs after the import.
+    Preload,
+    /// Each worker for itself.
+    Lazy,
 }
 
 /// The application's file and the name of the callable in it.
@@ -68,13 +123,7 @@ impl Settings {
     pub fn new(arguments: &Arguments, env: &dyn Fn(&str) -> Option<OsString>) -> Self {
         let env = Env { get: env };
         let root = (env.get)("WSGI_ROOT").map(PathBuf::from).unwrap_or_default();
-        let children = env.number("PHP_LSAPI_CHILDREN", "LSAPI_CHILDREN", 0, 0);
-        if children > 1 {
-            log::warning(format_args!(
-                "LSAPI_CHILDREN={children}: this version serves with one process; let the server start several \
-                 (unset LSAPI_CHILDREN)"
-            ));
-        }
+        let children = u32::try_from(env.number("PHP_LSAPI_CHILDREN", "LSAPI_CHILDREN", 0, 0)).unwrap_or(0);
         Self {
             application: arguments.application.as_deref().map(|text| Application::parse(text, &root)),
             venv: arguments.venv.clone(),
@@ -93,6 +142,28 @@ impl Settings {
             body_timeout: arguments.body_timeout,
             exit_timeout: arguments.exit_timeout,
             stderr_log: (env.get)("LSAPI_STDERR_LOG").map(PathBuf::from),
+            max_process_time: Some(Duration::from_secs(
+                env.number("", "LSAPI_MAX_PROCESS_TIME", 1, 3600).cast_unsigned(),
+            )),
+            graceful_timeout: Duration::from_secs(23),
+            slow_request: None,
+            dump_debug_info: false,
+            accept_notify: env.number("", "LSAPI_ACCEPT_NOTIFY", 0, 0) != 0,
+            one_connection: env.number("", "LSAPI_KEEP_LISTEN", 0, 1) == 0,
+            allow_signals: false,
+            max_requests_jitter: 0,
+            group: GroupSettings {
+                children,
+                extra_children: children / 3,
+                max_idle_children: (children / 3).max(1),
+                pgrp_max_idle: None,
+                min_free_memory: 1 << 30,
+                max_busy_workers: None,
+                min_idle: 0,
+                max_lifetime: None,
+                load: Load::Auto,
+                kill_after: Duration::from_secs(5),
+            },
             options: Options {
                 errors: env.choice(arguments.errors, "LSWSGI_ERRORS"),
                 underscore_headers: env.choice(arguments.underscore_headers, "LSWSGI_UNDERSCORE_HEADERS"),

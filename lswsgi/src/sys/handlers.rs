@@ -1,20 +1,18 @@
-//! What needs `unsafe` and is not Python: signal dispositions, descriptors known by number, and the environment before any
-//! thread exists.
+//! What signals do.
 //!
 //! The handlers themselves only call [`gate`](crate::worker::gate) and [`answer`](crate::worker::answer), whose functions
 //! used here are async-signal-safe: atomics, the clock, and system calls made directly (`rustix` does not touch `errno`).
 //!
-//! An application may fork, and the child inherits handlers and sockets alike. Whoever signals it means it to end: in any
-//! process but the one that installed them, the handlers do what is default. And it must neither speak on the connection nor
-//! keep it open behind its parent's back: in the child its place, and that of the listening socket, is taken by `/dev/null`.
+//! An application may fork, and the child inherits the handlers. Whoever signals it means it to end: in any process but the
+//! one that installed them, the handlers do what is default.
 
-use std::ffi::{OsString, c_int};
+use std::ffi::c_int;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, IntoRawFd as _, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 
+use super::check;
 use crate::exit_code;
 use crate::worker::{answer, gate};
 
@@ -33,55 +31,6 @@ const CRASH_STACK: usize = 64 * 1024;
 
 /// The process the handlers work for.
 static PROCESS: AtomicI32 = AtomicI32::new(0);
-
-/// This process is a child an application has forked.
-static FORKED: AtomicBool = AtomicBool::new(false);
-
-/// What takes the place of a socket in such a child; open as long as the process lives.
-static NULL: AtomicI32 = AtomicI32::new(-1);
-
-/// A socket that belongs to this process and not to the children an application forks.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Own {
-    /// The connection that is being served.
-    Connection,
-    /// The listening socket.
-    Listener,
-}
-
-/// Those sockets, -1 where there is none.
-static OWN: [AtomicI32; 2] = [AtomicI32::new(-1), AtomicI32::new(-1)];
-
-/// Declares `socket` one that children must not have; `None` before it is closed.
-pub(crate) fn keep_from_children(own: Own, socket: Option<RawFd>) {
-    OWN[own as usize].store(socket.unwrap_or(-1), Ordering::SeqCst);
-}
-
-/// Sees to it that children of this process are told from it, and have no socket of its.
-pub(crate) fn watch_forks() -> io::Result<()> {
-    let null = std::fs::File::open("/dev/null")?;
-    NULL.store(null.into_raw_fd(), Ordering::SeqCst);
-    // SAFETY: the handler is async-signal-safe, as the child of a process with threads needs it.
-    match unsafe { libc::pthread_atfork(None, None, Some(on_fork)) } {
-        0 => Ok(()),
-        errno => Err(io::Error::from_raw_os_error(errno)),
-    }
-}
-
-/// Runs in a child before anything else does. (Not in one that only lives until its `exec`, as those of `subprocess` do.)
-extern "C" fn on_fork() {
-    FORKED.store(true, Ordering::SeqCst);
-    let null = NULL.load(Ordering::SeqCst);
-    for socket in OWN.iter().map(|own| own.load(Ordering::SeqCst)).filter(|&socket| socket >= 0) {
-        // SAFETY: dup3 is async-signal-safe and takes no pointers. Whoever owns the number still does, in the child as well.
-        unsafe { libc::dup3(null, socket, libc::O_CLOEXEC) };
-    }
-}
-
-/// Whether this is a child an application has forked.
-pub(crate) fn is_forked() -> bool {
-    FORKED.load(Ordering::Relaxed)
-}
 
 /// The signal the kernel sends when the parent dies. A real-time signal near the end of the range is the least likely to
 /// be an application's own.
@@ -178,7 +127,7 @@ extern "C" fn on_crash(signal: c_int) {
     unsafe { libc::raise(signal) };
 }
 
-/// Whether this is not the process that installed the handlers. As [`is_forked`], also in a child that shares its memory
+/// Whether this is not the process that installed the handlers. As [`is_forked`](super::is_forked), also in a child that shares its memory
 /// with the parent until its `exec`.
 fn is_another_process() -> bool {
     PROCESS.load(Ordering::SeqCst) != rustix::process::getpid().as_raw_pid()
@@ -205,49 +154,4 @@ fn keep_errno(body: impl FnOnce()) {
     body();
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = errno };
-}
-
-/// The socket of the request under way, for a signal handler that found its number in an atomic.
-///
-/// A number that has gone stale is an error of the call it is used in. It never is in practice: the numbers are those of
-/// the connection being served, which stays open until the atomic next to it says that nothing is under way.
-pub(crate) fn borrow_socket(socket: RawFd) -> Option<BorrowedFd<'static>> {
-    // SAFETY: -1 is excluded, and the result is used for the last words of a process, before the handler returns.
-    (socket >= 0).then(|| unsafe { BorrowedFd::borrow_raw(socket) })
-}
-
-/// The size of the regular file behind a descriptor of the application's; `None` if it is something else.
-pub(crate) fn regular_file_size(fd: RawFd) -> Option<u64> {
-    // SAFETY: -1 is excluded; the caller has just been told the number by the object that keeps it open.
-    let file = (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })?;
-    let stat = rustix::fs::fstat(file).ok()?;
-    let is_regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
-    is_regular.then(|| stat.st_size.cast_unsigned())
-}
-
-/// Reads from a place of the file behind a descriptor of the application's, whose own place stays. A number that has gone
-/// stale, because another thread has closed the file, is an error or another file, as it is everywhere in Python.
-pub(crate) fn read_at(fd: RawFd, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    // SAFETY: -1 is excluded, and the result is used for one read.
-    let file = (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) }).ok_or(rustix::io::Errno::BADF)?;
-    loop {
-        match rustix::io::pread(file, &mut *buffer, offset) {
-            Err(rustix::io::Errno::INTR) => {}
-            result => return Ok(result?),
-        }
-    }
-}
-
-/// Removes variables from the environment of this process.
-///
-/// Call it before any other thread exists: the C library gives no other guarantee.
-pub(crate) fn remove_variables(names: &[OsString]) {
-    for name in names {
-        // SAFETY: called at start, before Python and before any thread, so nobody reads the environment meanwhile.
-        unsafe { std::env::remove_var(name) };
-    }
-}
-
-fn check(result: c_int) -> io::Result<()> {
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

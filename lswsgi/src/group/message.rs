@@ -1,0 +1,210 @@
+//! What manager, template and workers say to each other.
+//!
+//! Everything is said between processes of one program, forked from one another: no versions, native byte order. What cannot
+//! be understood is an error of ours all the same, and never a panic.
+
+use crate::group::channel::MAX_MESSAGE;
+
+/// The manager to the template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToTemplate {
+    /// Fork a worker for this slot. The worker's end of its channel comes along.
+    Fork {
+        /// Number of the slot on the board, from 0.
+        slot: u32,
+    },
+}
+
+/// The template to the manager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum FromTemplate {
+    /// Workers can be forked now.
+    Ready {
+        /// The application has been imported; otherwise each worker does that.
+        imported: bool,
+    },
+    /// The application has been imported, and threads run that a fork would not take along. The template ends.
+    Threads {
+        /// What they are called.
+        names: String,
+    },
+    /// The application cannot be imported, or Python not be started. The template ends.
+    Failed {
+        /// The exit code a worker without a group would leave with.
+        code: u8,
+        /// Why, in one line.
+        reason: String,
+    },
+    /// A worker has been forked.
+    Forked {
+        /// The slot it was forked for.
+        slot: u32,
+        /// Its process.
+        pid: i32,
+    },
+    /// A worker could not be forked.
+    NotForked {
+        /// The slot it was wanted for.
+        slot: u32,
+        /// Why.
+        errno: i32,
+    },
+}
+
+/// The manager to a worker. What it should do otherwise is an [`Order`](crate::board::Order) on the board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToWorker {
+    /// Serve the connection that comes along.
+    Connection,
+}
+
+/// A worker to the manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FromWorker {
+    /// It has started and can take a connection.
+    Ready,
+    /// It has taken the connection it was given; the manager's copy is not needed any more.
+    Taken,
+    /// Its connection has ended, and it can take another.
+    Ended,
+    /// It takes nothing more: its last request has ended, or it leaves without one. Its exit handlers may still run; the
+    /// slot of a running worker is free.
+    LastDone,
+}
+
+/// A message nobody sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message between processes of the group cannot be understood")]
+pub(super) struct Unknown;
+
+impl ToTemplate {
+    pub(super) fn encode(self) -> Vec<u8> {
+        let Self::Fork { slot } = self;
+        [&[b'F'][..], &slot.to_ne_bytes()].concat()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unknown> {
+        match bytes {
+            [b'F', slot @ ..] => Ok(Self::Fork { slot: u32::from_ne_bytes(number(slot)?) }),
+            _ => Err(Unknown),
+        }
+    }
+}
+
+impl FromTemplate {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Ready { imported } => vec![b'R', u8::from(*imported)],
+            Self::Threads { names } => text(b"T", names),
+            Self::Failed { code, reason } => text(&[b'E', *code], reason),
+            Self::Forked { slot, pid } => [&[b'F'][..], &slot.to_ne_bytes(), &pid.to_ne_bytes()].concat(),
+            Self::NotForked { slot, errno } => {
+                [&[b'N'][..], &slot.to_ne_bytes(), &errno.to_ne_bytes()].concat()
+            }
+        }
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unknown> {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        match bytes {
+            [b'R', imported] => Ok(Self::Ready { imported: *imported != 0 }),
+            [b'T', names @ ..] => Ok(Self::Threads { names: text(names) }),
+            [b'E', code, reason @ ..] => Ok(Self::Failed { code: *code, reason: text(reason) }),
+            [kind @ (b'F' | b'N'), rest @ ..] => {
+                let (slot, value) = rest.split_at_checked(4).ok_or(Unknown)?;
+                let (slot, value) = (u32::from_ne_bytes(number(slot)?), i32::from_ne_bytes(number(value)?));
+                Ok(match kind {
+                    b'F' => Self::Forked { slot, pid: value },
+                    _ => Self::NotForked { slot, errno: value },
+                })
+            }
+            _ => Err(Unknown),
+        }
+    }
+}
+
+impl ToWorker {
+    pub(super) const fn encode(self) -> &'static [u8] {
+        match self {
+            Self::Connection => b"C",
+        }
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unknown> {
+        match bytes {
+            b"C" => Ok(Self::Connection),
+            _ => Err(Unknown),
+        }
+    }
+}
+
+impl FromWorker {
+    pub(super) const fn encode(self) -> &'static [u8] {
+        match self {
+            Self::Ready => b"R",
+            Self::Taken => b"T",
+            Self::Ended => b"E",
+            Self::LastDone => b"L",
+        }
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unknown> {
+        match bytes {
+            b"R" => Ok(Self::Ready),
+            b"T" => Ok(Self::Taken),
+            b"E" => Ok(Self::Ended),
+            b"L" => Ok(Self::LastDone),
+            _ => Err(Unknown),
+        }
+    }
+}
+
+fn number(bytes: &[u8]) -> Result<[u8; 4], Unknown> {
+    bytes.try_into().map_err(|_| Unknown)
+}
+
+/// `text` behind `head`, as much of it as a message holds.
+fn text(head: &[u8], text: &str) -> Vec<u8> {
+    let room = MAX_MESSAGE - head.len();
+    [head, &text.as_bytes()[..text.len().min(room)]].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_understood() {
+        let fork = ToTemplate::Fork { slot: 70_000 };
+        assert_eq!(ToTemplate::decode(&fork.encode()), Ok(fork));
+        for message in [
+            FromTemplate::Ready { imported: true },
+            FromTemplate::Threads { names: "'a', 'b'".into() },
+            FromTemplate::Failed { code: 7, reason: "no module named x".into() },
+            FromTemplate::Forked { slot: 1, pid: 4711 },
+            FromTemplate::NotForked { slot: 2, errno: 11 },
+        ] {
+            assert_eq!(FromTemplate::decode(&message.encode()), Ok(message));
+        }
+        for message in [FromWorker::Ready, FromWorker::Taken, FromWorker::Ended, FromWorker::LastDone] {
+            assert_eq!(FromWorker::decode(message.encode()), Ok(message));
+        }
+        assert_eq!(ToWorker::decode(ToWorker::Connection.encode()), Ok(ToWorker::Connection));
+    }
+
+    #[test]
+    fn nothing_else_is() {
+        for bytes in [&b""[..], b"X", b"F", b"F123", b"R", b"E", b"Nx", b"F12345678"] {
+            assert_eq!(ToTemplate::decode(bytes).is_ok(), bytes.len() == 5, "{bytes:?}");
+        }
+        assert_eq!(FromTemplate::decode(b"F1234567"), Err(Unknown));
+        assert_eq!(FromWorker::decode(b"TT"), Err(Unknown));
+        assert_eq!(ToWorker::decode(b""), Err(Unknown));
+    }
+
+    #[test]
+    fn a_reason_of_any_length_fits() {
+        let failed = FromTemplate::Failed { code: 7, reason: "é".repeat(MAX_MESSAGE) };
+        assert_eq!(failed.encode().len(), MAX_MESSAGE);
+    }
+}

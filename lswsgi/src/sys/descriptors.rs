@@ -1,0 +1,35 @@
+//! Sockets and files of which only the number is known.
+
+use std::io;
+use std::os::fd::{BorrowedFd, RawFd};
+
+/// The socket of the request under way, for a signal handler that found its number in an atomic.
+///
+/// A number that has gone stale is an error of the call it is used in. It never is in practice: the numbers are those of
+/// the connection being served, which stays open until the atomic next to it says that nothing is under way.
+pub(crate) fn borrow_socket(socket: RawFd) -> Option<BorrowedFd<'static>> {
+    // SAFETY: -1 is excluded, and the result is used for the last words of a process, before the handler returns.
+    (socket >= 0).then(|| unsafe { BorrowedFd::borrow_raw(socket) })
+}
+
+/// The size of the regular file behind a descriptor of the application's; `None` if it is something else.
+pub(crate) fn regular_file_size(fd: RawFd) -> Option<u64> {
+    // SAFETY: -1 is excluded; the caller has just been told the number by the object that keeps it open.
+    let file = (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })?;
+    let stat = rustix::fs::fstat(file).ok()?;
+    let is_regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
+    is_regular.then(|| stat.st_size.cast_unsigned())
+}
+
+/// Reads from a place of the file behind a descriptor of the application's, whose own place stays. A number that has gone
+/// stale, because another thread has closed the file, is an error or another file, as it is everywhere in Python.
+pub(crate) fn read_at(fd: RawFd, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    // SAFETY: -1 is excluded, and the result is used for one read.
+    let file = (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) }).ok_or(rustix::io::Errno::BADF)?;
+    loop {
+        match rustix::io::pread(file, &mut *buffer, offset) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
+}

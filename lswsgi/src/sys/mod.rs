@@ -1,0 +1,30 @@
+//! What needs `unsafe` and is not Python: signal handlers, forks, memory shared between processes, descriptors known by
+//! number, and the environment before any thread exists.
+//!
+//! * `handlers`: what signals do;
+//! * `forks`: children an application forks, and what they must not have;
+//! * `process`: children of our own;
+//! * `shared`: memory manager, template and workers have in common;
+//! * `descriptors`: sockets and files of which only the number is known;
+//! * `environment`: variables of this process.
+
+mod descriptors;
+mod environment;
+mod forks;
+mod handlers;
+mod process;
+mod shared;
+
+use std::ffi::c_int;
+use std::io;
+
+pub(crate) use descriptors::{borrow_socket, read_at, regular_file_size};
+pub(crate) use environment::remove_variables;
+pub(crate) use forks::{Own, belongs_to_group, is_forked, keep_from_children, watch_forks};
+pub(crate) use handlers::{ask_for_parent_death_signal, install_signal_handlers};
+pub(crate) use process::{Fork, fork, leave_now};
+pub(crate) use shared::map;
+
+fn check(result: c_int) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

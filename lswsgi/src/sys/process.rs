@@ -1,0 +1,33 @@
+//! Children of our own, as opposed to those an application forks.
+
+use std::io;
+
+use rustix::process::Pid;
+
+/// Where a fork has come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fork {
+    /// In the process that forked; the child's pid.
+    Parent(Pid),
+    /// In the child.
+    Child,
+}
+
+/// Forks. Libraries' fork handlers run, [`watch_forks`](super::watch_forks)' among them.
+///
+/// # Errors
+/// What fork reports: no memory, or too many processes.
+pub(crate) fn fork() -> io::Result<Fork> {
+    // SAFETY: called by the only thread of this process (manager), or by the main thread of a template in which no other
+    // runs; so no lock is left held in the child, and it may go on as any process.
+    match unsafe { libc::fork() } {
+        0 => Ok(Fork::Child),
+        pid => Pid::from_raw(pid).filter(|_| pid > 0).map(Fork::Parent).ok_or_else(io::Error::last_os_error),
+    }
+}
+
+/// Ends this process at once: nothing is flushed, and no exit handler runs.
+pub(crate) fn leave_now(code: u8) -> ! {
+    // SAFETY: _exit takes no locks and does not return.
+    unsafe { libc::_exit(code.into()) }
+}
