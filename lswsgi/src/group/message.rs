@@ -59,7 +59,7 @@ pub(super) enum ToWorker {
 }
 
 /// A worker to the manager.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum FromWorker {
     /// It has started and can take a connection.
     Ready,
@@ -69,7 +69,10 @@ pub(super) enum FromWorker {
     Ended,
     /// It takes nothing more: its last request has ended, or it leaves without one. Its exit handlers may still run; the
     /// slot of a running worker is free.
-    LastDone,
+    LastDone {
+        /// Why it leaves, in the words of the log.
+        reason: String,
+    },
 }
 
 /// A message nobody sends.
@@ -139,12 +142,12 @@ impl ToWorker {
 }
 
 impl FromWorker {
-    pub(super) const fn encode(self) -> &'static [u8] {
+    pub(super) fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Ready => b"R",
-            Self::Taken => b"T",
-            Self::Ended => b"E",
-            Self::LastDone => b"L",
+            Self::Ready => b"R".to_vec(),
+            Self::Taken => b"T".to_vec(),
+            Self::Ended => b"E".to_vec(),
+            Self::LastDone { reason } => text(b"L", reason),
         }
     }
 
@@ -153,7 +156,9 @@ impl FromWorker {
             b"R" => Ok(Self::Ready),
             b"T" => Ok(Self::Taken),
             b"E" => Ok(Self::Ended),
-            b"L" => Ok(Self::LastDone),
+            [b'L', reason @ ..] => {
+                Ok(Self::LastDone { reason: String::from_utf8_lossy(reason).into_owned() })
+            }
             _ => Err(Unknown),
         }
     }
@@ -186,8 +191,9 @@ mod tests {
         ] {
             assert_eq!(FromTemplate::decode(&message.encode()), Ok(message));
         }
-        for message in [FromWorker::Ready, FromWorker::Taken, FromWorker::Ended, FromWorker::LastDone] {
-            assert_eq!(FromWorker::decode(message.encode()), Ok(message));
+        let last = FromWorker::LastDone { reason: "idle (LSAPI_MAX_IDLE)".into() };
+        for message in [FromWorker::Ready, FromWorker::Taken, FromWorker::Ended, last] {
+            assert_eq!(FromWorker::decode(&message.encode()), Ok(message));
         }
         assert_eq!(ToWorker::decode(ToWorker::Connection.encode()), Ok(ToWorker::Connection));
     }

@@ -7,7 +7,11 @@
 //!
 //! Here:
 //! * `channel`: the socket between manager and one other process, whose end tells each that the other has died;
-//! * `message`: what is said over it.
+//! * `message`: what is said over it;
+//! * `template`: the process that has Python, and forks workers;
+//! * `member`: a worker's side of the group.
 
 mod channel;
+mod member;
 mod message;
+mod template;
