@@ -14,7 +14,7 @@ fn a_request_is_acknowledged_and_answered_in_order_and_the_connection_goes_on() 
     for path in ["/one", "/two"] {
         let response = connection.get(path);
         assert_eq!(response.names(), ["REQ_RECEIVED", "RESP_HEADER", "RESP_STREAM", "RESP_END"]);
-        assert_eq!(response.text(), path);
+        assert_eq!((response.text(), response.notice), (path, None));
     }
     drop(connection);
     assert_eq!(worker.wait().code(), Some(0));

@@ -8,7 +8,6 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use lsapi::{AppPacket, DecodeError, PacketType, RequestBuilder};
@@ -22,16 +21,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A running lswsgi. Killed and reaped when dropped.
 pub(crate) struct Worker {
     child: Child,
-    log: Log,
-    /// Ends when the last process that holds its standard error does.
-    reader: Option<JoinHandle<()>>,
+    pub(crate) log: Log,
     pub(crate) dir: TempDir,
 }
 
 /// How to start one.
 pub(crate) struct Start {
-    dir: TempDir,
-    command: Command,
+    pub(crate) dir: TempDir,
+    pub(crate) command: Command,
 }
 
 impl Start {
@@ -89,18 +86,19 @@ impl Start {
         (worker, path)
     }
 
-    fn spawn(mut self) -> Worker {
+    pub(crate) fn spawn(mut self) -> Worker {
         let mut child =
             self.command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("lswsgi starts");
         let log = Log::default();
         let stderr = child.stderr.take().expect("stderr is piped");
         let lines = log.clone();
-        let reader = std::thread::spawn(move || {
+        std::thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                lines.push(String::from_utf8_lossy(&line).into_owned());
+                lines.change(|text| text.lines.push(String::from_utf8_lossy(&line).into_owned()));
             }
+            lines.change(|text| text.ended = true);
         });
-        Worker { child, log, reader: Some(reader), dir: self.dir }
+        Worker { child, log, dir: self.dir }
     }
 }
 
@@ -116,7 +114,7 @@ impl Worker {
 
     /// Everything it has said so far.
     pub(crate) fn log(&self) -> String {
-        self.log.lines.0.lock().expect("no thread panics with the lock").join("\n")
+        self.log.text()
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -155,9 +153,7 @@ impl Worker {
         let ended = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&patience));
         assert_eq!(ended, Ok(1), "lswsgi did not end; it said:\n{}", self.log());
         let status = self.child.wait().expect("the child is ours");
-        if let Some(reader) = self.reader.take() {
-            reader.join().expect("the reader does not panic");
-        }
+        self.log.wait_end();
         status
     }
 }
@@ -169,34 +165,67 @@ impl Drop for Worker {
     }
 }
 
+/// What the process and its descendants have written to standard error.
 #[derive(Clone, Default)]
-struct Log {
-    lines: Arc<(Mutex<Vec<String>>, Condvar)>,
+pub(crate) struct Log(Arc<(Mutex<Text>, Condvar)>);
+
+#[derive(Default)]
+struct Text {
+    lines: Vec<String>,
+    /// The last process that held the stream has ended.
+    ended: bool,
 }
 
 impl Log {
-    fn push(&self, line: String) {
-        self.lines.0.lock().expect("no thread panics with the lock").push(line);
-        self.lines.1.notify_all();
+    /// Everything so far.
+    pub(crate) fn text(&self) -> String {
+        self.0.0.lock().expect("no thread panics with the lock").lines.join("\n")
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Text)) {
+        change(&mut self.0.0.lock().expect("no thread panics with the lock"));
+        self.0.1.notify_all();
     }
 
     fn wait(&self, text: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        let mut lines = self.lines.0.lock().expect("no thread panics with the lock");
+        self.wait_for(PATIENCE, &format!("line with '{text}'"), |lines, _| {
+            lines.iter().find(|line| line.contains(text)).cloned()
+        })
+    }
+
+    /// Waits until no process is left that could write.
+    pub(crate) fn wait_end(&self) {
+        self.wait_for(PATIENCE, "end", |_, ended| ended.then_some(()));
+    }
+
+    /// Waits until `find` finds something in the lines, and whether they have ended; at most `patience`.
+    pub(crate) fn wait_for<T>(
+        &self,
+        patience: Duration,
+        what: &str,
+        find: impl Fn(&[String], bool) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + patience;
+        let mut text = self.0.0.lock().expect("no thread panics with the lock");
         loop {
-            if let Some(line) = lines.iter().find(|line| line.contains(text)) {
-                return line.clone();
+            if let Some(found) = find(&text.lines, text.ended) {
+                return found;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "no line with '{text}' in:\n{}", lines.join("\n"));
-            lines = self.lines.1.wait_timeout(lines, left).expect("no thread panics with the lock").0;
+            if left.is_zero() {
+                let lines = text.lines.join("\n");
+                // Whoever clears up reads it as well.
+                drop(text);
+                panic!("no {what} in:\n{lines}");
+            }
+            text = self.0.1.wait_timeout(text, left).expect("no thread panics with the lock").0;
         }
     }
 }
 
 /// The server's end of a connection.
 pub(crate) struct Connection {
-    stream: UnixStream,
+    pub(crate) stream: UnixStream,
     received: Vec<u8>,
 }
 
@@ -211,6 +240,8 @@ pub(crate) struct Response {
     pub(crate) chunks: Vec<usize>,
     /// Text of all STDERR_STREAM packets.
     pub(crate) errors: Vec<u8>,
+    /// The pid in the notice of a worker of a group.
+    pub(crate) notice: Option<i32>,
 }
 
 impl Response {
@@ -300,6 +331,7 @@ impl Connection {
                             response.body.extend(body);
                             response.chunks.push(body.len());
                         }
+                        AppPacket::PidNotice(pid) => response.notice = Some(pid),
                         AppPacket::Stderr(text) => {
                             assert!(text.len() <= lsapi::limits::MAX_STREAM_PAYLOAD, "{}", text.len());
                             response.errors.extend(text);
