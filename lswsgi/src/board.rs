@@ -4,6 +4,7 @@
 //! watchdog and the manager read it. Who does what about it is theirs; what is known about connections is the manager's.
 
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -129,18 +130,20 @@ impl Slot {
     }
 
     /// A request begins. Only the worker's main thread calls this.
-    pub(crate) fn begin(&self, method: &[u8], url: &[u8]) {
+    pub(crate) fn begin(&self, method: &[u8], url: [&[u8]; 2]) {
         let version = self.version.load(Ordering::Relaxed);
         self.version.store(version | 1, Ordering::Relaxed);
         std::sync::atomic::fence(Ordering::Release);
         let mut bytes = [0; TEXT];
         let method = &method[..method.len().min(32)];
-        let (before, rest) = bytes.split_at_mut(method.len());
-        before.copy_from_slice(method);
-        rest[0] = b' ';
-        let url = &url[..url.len().min(rest.len() - 1)];
-        rest[1..=url.len()].copy_from_slice(url);
-        let len = method.len() + 1 + url.len();
+        bytes[..method.len()].copy_from_slice(method);
+        bytes[method.len()] = b' ';
+        let mut len = method.len() + 1;
+        for part in url {
+            let part = &part[..part.len().min(TEXT - len)];
+            bytes[len..len + part.len()].copy_from_slice(part);
+            len += part.len();
+        }
         for (word, chunk) in self.text.iter().zip(bytes[..len.next_multiple_of(8)].as_chunks().0) {
             word.store(u64::from_ne_bytes(*chunk), Ordering::Relaxed);
         }
@@ -229,6 +232,49 @@ impl Board {
     }
 }
 
+/// Where the worker of this process shows itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// What concerns all workers.
+    pub(crate) group: &'static Group,
+    /// This worker's own.
+    pub(crate) slot: &'static Slot,
+    /// Number of the slot, from 0.
+    pub(crate) number: u32,
+}
+
+static PLACE: OnceLock<Place> = OnceLock::new();
+
+/// The slot of a worker without a group.
+static ALONE: Slot = Slot::new();
+
+impl Board {
+    /// Gives the worker of this process the slot `number`, once. `None`: there is no such slot.
+    pub(crate) fn take_place(&self, number: u32) -> Option<Place> {
+        let slot = self.slots.get(number as usize)?;
+        Some(*PLACE.get_or_init(|| Place { group: self.group, slot, number }))
+    }
+}
+
+/// The place of this process's worker in its group, if it is in one.
+pub(crate) fn place() -> Option<Place> {
+    PLACE.get().copied()
+}
+
+/// The slot of this process's worker. Async-signal-safe.
+pub(crate) fn slot() -> &'static Slot {
+    PLACE.get().map_or(&ALONE, |place| place.slot)
+}
+
+impl Place {
+    /// Whether this worker may be the one that is being recycled before it must.
+    pub(crate) fn take_recycling(&self) -> bool {
+        let (free, own) = (0, self.number + 1);
+        let taken = self.group.recycling.compare_exchange(free, own, Ordering::SeqCst, Ordering::SeqCst);
+        taken.is_ok() || taken == Err(own)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,11 +284,11 @@ mod tests {
         let board = Board::new(2).unwrap();
         let slot = &board.slots[1];
         assert_eq!(slot.running(), None);
-        slot.begin(b"GET", b"/a?b=\xff");
+        slot.begin(b"GET", [b"/a", b"?b=\xff"]);
         let seen = slot.running().unwrap();
         assert_eq!((seen.text.as_str(), seen.serial), ("GET /a?b=\u{fffd}", 1));
         assert_eq!(slot.idle_for(), None);
-        slot.begin(&[b'M'; 999], &[b'u'; 999]);
+        slot.begin(&[b'M'; 999], [&[b'u'; 999], b"more"]);
         assert_eq!(slot.running().unwrap().text.len(), TEXT);
         slot.end();
         assert_eq!(slot.running(), None);
@@ -256,7 +302,7 @@ mod tests {
         let writer = std::thread::spawn(|| {
             for round in 0..50_000_u32 {
                 let letter = [b'a' + (round % 26) as u8];
-                SLOT.begin(&letter, &letter.repeat(1 + round as usize % 200));
+                SLOT.begin(&letter, [&letter.repeat(1 + round as usize % 200), b""]);
             }
         });
         while !writer.is_finished() {

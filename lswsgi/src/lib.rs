@@ -9,6 +9,7 @@
 //! * [`check`](mod@check): all of that without serving;
 //! * [`endpoint`]: the socket on fd 0, or one bound by `--address`;
 //! * [`venv`]: which Python installation is used;
+//! * `service`: serving what has been imported, or errors for what could not be;
 //! * `unavailable` and `watch`: answering for an application that cannot be used, until that may have changed;
 //! * `group`: manager, template and workers, if there is to be more than one;
 //! * `board`: what a worker shows of itself to others;
@@ -33,6 +34,7 @@ pub mod options;
 pub mod parent;
 pub mod python;
 pub mod run;
+mod service;
 pub mod settings;
 mod start;
 mod stderr_log;

@@ -21,6 +21,11 @@ pub(crate) fn watch() {
     EXPECTED.store(current(), Ordering::SeqCst);
 }
 
+/// Starts watching a parent that has to be `pid`, now or soon.
+pub(crate) fn expect(pid: Pid) {
+    EXPECTED.store(pid.as_raw_pid(), Ordering::SeqCst);
+}
+
 /// Whether the parent is watched and gone. Safe to call in a signal handler.
 pub(crate) fn is_gone() -> bool {
     let expected = EXPECTED.load(Ordering::SeqCst);

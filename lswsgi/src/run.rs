@@ -8,16 +8,15 @@ use crate::cli::Arguments;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::options::ErrorLog;
-use crate::python::host::{Gil, Host};
+use crate::python::host::Gil;
 use crate::python::{embed, load};
 use crate::settings::{self, Settings};
 use crate::start::Start;
-use crate::unavailable::{NoPython, Unavailable};
-use crate::watch::{Stamp, Watch};
-use crate::worker::inbound::Limits;
-use crate::worker::serve::Leave;
-use crate::worker::{self, Detach, Exchange, answer, gate};
-use crate::{log, parent, stderr_log, sys};
+use crate::unavailable::NoPython;
+use crate::watch::Stamp;
+use crate::worker::connections;
+use crate::worker::{Detach, Leave, answer, gate};
+use crate::{log, parent, service, stderr_log, sys};
 
 /// Runs a worker from start to end.
 ///
@@ -94,11 +93,9 @@ impl Worker {
                 embed::version(),
                 start.interpreter.as_ref().map(ToString::to_string).unwrap_or_default(),
             ));
-            let exchange = Exchange::new(Limits::from(&self.settings));
+            let mut connections = connections::of_endpoint(endpoint, self.settings.max_idle)?;
             // A server starts more processes of an application when it has to; started by hand, there is this one.
-            let mut host = Host::new(py, source, &exchange, self.settings.options, self.by_server)
-                .map_err(|error| Error::Python(error.to_string()))?;
-            worker::serve(&mut host, &exchange, endpoint, &self.settings)
+            service::serve(py, source, &mut *connections, &self.settings, self.by_server)
         })
     }
 
@@ -110,12 +107,10 @@ impl Worker {
         reason: &Error,
         file: Option<Stamp>,
     ) -> Result<Leave, Error> {
+        // Before it says what it does: see above.
         gate::start_serving();
-        let exchange = Exchange::new(Limits::from(&self.settings));
-        let path = self.settings.application.as_ref().map(|application| application.path.clone());
-        let watch = Watch::new(&path.unwrap_or_default(), file, self.settings.import_retry);
-        let mut unavailable = Unavailable::new(gil, &exchange, reason, watch);
-        worker::serve(&mut unavailable, &exchange, endpoint, &self.settings)
+        let mut connections = connections::of_endpoint(endpoint, self.settings.max_idle)?;
+        service::serve_errors(gil, reason, file, &mut *connections, &self.settings)
     }
 }
 

@@ -62,12 +62,17 @@ pub(super) fn leave_child(py: Python<'_>, error: Option<&PyErr>) -> ! {
             1
         }
     };
+    flush(py);
+    // SAFETY: _exit takes no locks and runs no handlers, which is the point.
+    unsafe { libc::_exit(code) }
+}
+
+/// Writes out what Python still has of its output, in a process that ends without its exit handlers.
+pub(crate) fn flush(py: Python<'_>) {
     for stream in ["stdout", "stderr"] {
         // Nobody is left to be told of a failure.
         let _ = py.import("sys").and_then(|sys| sys.getattr(stream)?.call_method0("flush"));
     }
-    // SAFETY: _exit takes no locks and runs no handlers, which is the point.
-    unsafe { libc::_exit(code) }
 }
 
 /// The version of the interpreter, such as `3.11.7`.

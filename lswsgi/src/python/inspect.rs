@@ -2,10 +2,14 @@
 
 use std::ffi::CStr;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Serialize;
+
+/// How long a thread may take to end that has done what Python knows of.
+const THREAD_END: Duration = Duration::from_millis(100);
 
 /// A thread of the application.
 #[derive(Clone, Debug, Serialize)]
@@ -49,6 +53,46 @@ pub fn threads(py: Python<'_>) -> PyResult<Vec<Thread>> {
         }
     }
     Ok(threads)
+}
+
+/// The names of all threads but this one, quoted; those Python does not know of by what the system calls them.
+pub(crate) fn running_threads(py: Python<'_>) -> Vec<String> {
+    let known = threads(py).unwrap_or_default();
+    let mut names: Vec<_> = known.iter().map(|thread| format!("'{}'", thread.name)).collect();
+    names.extend(native_threads(py, &known).iter().map(|name| format!("'{name}' (not of Python)")));
+    names
+}
+
+/// What the system calls the threads that Python does not know of. One that Python has seen end may take another moment.
+pub(crate) fn native_threads(py: Python<'_>, known: &[Thread]) -> Vec<String> {
+    let deadline = Instant::now() + THREAD_END;
+    loop {
+        let own = rustix::thread::gettid().as_raw_pid();
+        let is_known = |id: i32| id == own || known.iter().any(|thread| thread.native_id == Some(id));
+        let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+        let names: Vec<_> = tasks
+            .filter(|task| {
+                task.file_name().to_str().and_then(|id| id.parse().ok()).is_some_and(|id| !is_known(id))
+            })
+            .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
+            .map(|name| name.trim_end().to_owned())
+            .collect();
+        if names.is_empty() || Instant::now() >= deadline {
+            return names;
+        }
+        py.detach(|| std::thread::sleep(Duration::from_millis(1)));
+    }
+}
+
+/// Has the garbage collector look through everything once more, and then never again.
+///
+/// # Errors
+/// What Python reports, for an application that has replaced the module.
+pub(crate) fn freeze(py: Python<'_>) -> PyResult<()> {
+    let gc = py.import("gc")?;
+    gc.call_method0("collect")?;
+    gc.call_method0("freeze")?;
+    Ok(())
 }
 
 /// What stands in for `os._exit` while an application is looked at: past it nobody could say what has been found.

@@ -1,6 +1,7 @@
 //! The embedded interpreter, and everything an application can touch. All of pyo3 is here.
 //!
 //! * [`embed`] starts CPython and ends it, [`load`] imports the application;
+//! * `fork` forks workers from the process that has done both;
 //! * [`host`] takes one request from environ to RESP_END;
 //! * `body` sends what it returns;
 //! * [`scripts`] are applications that requests name;
@@ -19,6 +20,7 @@ mod environ;
 mod errors;
 mod failure;
 mod file_wrapper;
+pub(crate) mod fork;
 mod head;
 pub mod host;
 mod input;

@@ -1,7 +1,7 @@
 //! Sockets and files of which only the number is known.
 
 use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 
 /// The socket of the request under way, for a signal handler that found its number in an atomic.
 ///
@@ -32,4 +32,21 @@ pub(crate) fn read_at(fd: RawFd, buffer: &mut [u8], offset: u64) -> io::Result<u
             result => return Ok(result?),
         }
     }
+}
+
+/// Closes every descriptor but `keep` and 0, 1 and 2. For a process that has just been forked: whatever else in its memory
+/// takes one of them for its own must not be used or dropped any more.
+///
+/// # Errors
+/// What close_range reports: a kernel before 5.9 does not know it.
+pub(crate) fn close_all_but(keep: BorrowedFd<'_>) -> io::Result<()> {
+    let Ok(keep) = u32::try_from(keep.as_raw_fd()) else { return Err(rustix::io::Errno::BADF.into()) };
+    for (first, last) in [(3, keep.saturating_sub(1)), ((keep + 1).max(3), u32::MAX)] {
+        // SAFETY: close_range takes no pointers. The descriptors belong to objects of the process that forked, and those are
+        // left alone from here on.
+        if first <= last && unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }

@@ -10,11 +10,11 @@ use std::ffi::c_int;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use super::check;
-use crate::exit_code;
 use crate::worker::{answer, gate};
+use crate::{board, exit_code};
 
 /// Signals that ask for a graceful stop. The server sends TERM and USR1 together.
 const STOP_SIGNALS: [c_int; 3] = [libc::SIGTERM, libc::SIGUSR1, libc::SIGINT];
@@ -38,6 +38,11 @@ fn parent_death_signal() -> c_int {
     libc::SIGRTMAX() - 1
 }
 
+/// The signal by which the manager says that there is an order on the board.
+fn order_signal() -> c_int {
+    libc::SIGRTMAX() - 2
+}
+
 /// Asks the kernel to send that signal. The handler must be in place already.
 pub(crate) fn ask_for_parent_death_signal() -> io::Result<()> {
     // SAFETY: this option takes a signal number and no pointers.
@@ -52,6 +57,7 @@ pub(crate) fn install_signal_handlers() -> io::Result<()> {
         set_handler(signal, on_stop as *const () as usize, QUIET)?;
     }
     set_handler(parent_death_signal(), on_parent_death as *const () as usize, QUIET)?;
+    set_handler(order_signal(), on_order as *const () as usize, QUIET)?;
     // HUP is kept for reloading; until then it must not end the process half way through a request.
     set_handler(libc::SIGHUP, on_nothing as *const () as usize, QUIET)?;
     // The server ignores SIGPIPE before it starts an application; nobody else does. A file size limit is an error too.
@@ -61,6 +67,16 @@ pub(crate) fn install_signal_handlers() -> io::Result<()> {
     for signal in CRASH_SIGNALS {
         let flags = libc::SA_ONSTACK | libc::SA_RESETHAND | libc::SA_NODEFER;
         set_handler(signal, on_crash as *const () as usize, flags)?;
+    }
+    Ok(())
+}
+
+/// As [`install_signal_handlers`], for a process that only the manager may end. It does not ignore the signals that would:
+/// the programs an application starts during its import would inherit that.
+pub(crate) fn install_template_handlers() -> io::Result<()> {
+    install_signal_handlers()?;
+    for signal in STOP_SIGNALS.into_iter().chain([libc::SIGHUP, libc::SIGQUIT]) {
+        set_handler(signal, on_nothing as *const () as usize, QUIET)?;
     }
     Ok(())
 }
@@ -75,8 +91,13 @@ fn set_handler(signal: c_int, handler: usize, flags: c_int) -> io::Result<()> {
     check(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) })
 }
 
-/// Gives the calling (main) thread a stack for crash handlers; it is never freed, because a crash can come at any time.
+/// Gives the calling (main) thread a stack for crash handlers, unless it has inherited one from the process that forked it;
+/// it is never freed, because a crash can come at any time.
 fn install_crash_stack() -> io::Result<()> {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if DONE.swap(true, Ordering::SeqCst) {
+        return Ok(());
+    }
     let memory = Box::leak(vec![0_u8; CRASH_STACK].into_boxed_slice());
     let stack = libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: memory.len() };
     // SAFETY: the memory is as large as stated, is used for nothing else, and lives as long as the process.
@@ -104,6 +125,20 @@ extern "C" fn on_parent_death(signal: c_int) {
             if !gate::is_serving() {
                 leave_now(exit_code::OK.into());
             }
+            gate::request_stop();
+        }
+    });
+}
+
+extern "C" fn on_order(signal: c_int) {
+    keep_errno(|| {
+        if is_another_process() {
+            default_action(signal);
+        } else if !board::slot().ordered().is_leave() {
+            gate::release();
+        } else if !gate::is_serving() {
+            leave_now(exit_code::OK.into());
+        } else {
             gate::request_stop();
         }
     });

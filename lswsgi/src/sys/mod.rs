@@ -2,6 +2,7 @@
 //! number, and the environment before any thread exists.
 //!
 //! * `handlers`: what signals do;
+//! * `mask`: signals that have to wait;
 //! * `forks`: children an application forks, and what they must not have;
 //! * `process`: children of our own;
 //! * `shared`: memory manager, template and workers have in common;
@@ -12,16 +13,18 @@ mod descriptors;
 mod environment;
 mod forks;
 mod handlers;
+mod mask;
 mod process;
 mod shared;
 
 use std::ffi::c_int;
 use std::io;
 
-pub(crate) use descriptors::{borrow_socket, read_at, regular_file_size};
+pub(crate) use descriptors::{borrow_socket, close_all_but, read_at, regular_file_size};
 pub(crate) use environment::remove_variables;
 pub(crate) use forks::{Own, belongs_to_group, is_forked, keep_from_children, watch_forks};
-pub(crate) use handlers::{ask_for_parent_death_signal, install_signal_handlers};
+pub(crate) use handlers::{ask_for_parent_death_signal, install_signal_handlers, install_template_handlers};
+pub(crate) use mask::{Blocked, unblock_signals};
 pub(crate) use process::{Fork, fork, leave_now};
 pub(crate) use shared::map;
 

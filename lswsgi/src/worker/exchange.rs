@@ -148,7 +148,7 @@ impl Exchange {
         }
         // A thread that is reading the body right now keeps the connection from being reused.
         let complete = self.try_inbound().is_some_and(|inbound| inbound.is_body_complete());
-        if self.is_last.load(Ordering::Relaxed) || !complete || gate::is_stopping() {
+        if self.is_last.load(Ordering::Relaxed) || !complete || gate::is_closing() {
             End::Close
         } else {
             End::KeepAlive

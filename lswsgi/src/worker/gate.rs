@@ -7,8 +7,7 @@
 //!
 //! All of it works in a signal handler.
 
-use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
+use std::os::fd::{AsRawFd as _, BorrowedFd, IntoRawFd as _};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
+use crate::board::{self, Order};
 use crate::{parent, sys};
 
 /// Nothing may be announced: a request is being read or served, or there is no connection.
@@ -34,13 +34,14 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// There is a worker that will see the stop flag.
 static SERVING: AtomicBool = AtomicBool::new(false);
 
-/// Wakes a wait without a connection; written to by [`request_stop`].
-static WAKE: OnceLock<OwnedFd> = OnceLock::new();
+/// Wakes a wait without a connection; written to by [`request_stop`]. Open as long as the process lives.
+static WAKE: AtomicI32 = AtomicI32::new(-1);
 
-/// Prepares what a signal handler needs.
+/// Prepares what a signal handler needs. A worker forked from a process that has done so does it again: an eventfd is shared
+/// with whoever inherits it.
 pub(crate) fn prepare() -> std::io::Result<()> {
     let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-    WAKE.get_or_init(|| fd);
+    WAKE.store(fd.into_raw_fd(), Ordering::SeqCst);
     Ok(())
 }
 
@@ -48,7 +49,7 @@ pub(crate) fn prepare() -> std::io::Result<()> {
 pub(crate) fn request_stop() -> bool {
     let before = STOP.swap(true, Ordering::SeqCst);
     announce_close();
-    if let Some(fd) = WAKE.get() {
+    if let Some(fd) = sys::borrow_socket(WAKE.load(Ordering::SeqCst)) {
         // Every wait also ends by itself within a second, so a failure costs no more than that.
         let _ = rustix::io::write(fd, &1_u64.to_ne_bytes());
     }
@@ -71,9 +72,26 @@ pub(crate) fn is_stopping() -> bool {
     STOP.load(Ordering::SeqCst)
 }
 
-/// Whether there is a reason to leave that no signal has told of.
-pub(crate) fn check_parent() -> bool {
-    if parent::is_gone() {
+/// The manager wants the connection given up. Async-signal-safe.
+pub(crate) fn release() {
+    if is_released() {
+        announce_close();
+    }
+}
+
+/// Whether the connection is to be given up, and the worker to wait for another.
+pub(crate) fn is_released() -> bool {
+    board::slot().ordered() == Order::Release
+}
+
+/// Whether the connection is to end, for whichever reason.
+pub(crate) fn is_closing() -> bool {
+    is_stopping() || is_released()
+}
+
+/// Whether there is a reason to leave, also one of which the signal has been lost.
+pub(crate) fn must_leave() -> bool {
+    if parent::is_gone() || board::slot().ordered().is_leave() {
         STOP.store(true, Ordering::SeqCst);
     }
     is_stopping()
@@ -83,8 +101,8 @@ pub(crate) fn check_parent() -> bool {
 pub(crate) fn enter_waiting(socket: BorrowedFd<'_>) {
     SOCKET.store(socket.as_raw_fd(), Ordering::SeqCst);
     STATE.store(WAITING, Ordering::SeqCst);
-    // A stop that came before the line above found nobody waiting.
-    if is_stopping() {
+    // A stop or release that came before the line above found nobody waiting.
+    if is_closing() {
         announce_close();
     }
 }
@@ -131,7 +149,8 @@ pub(crate) fn pause(timeout: Duration) {
 }
 
 fn wake_fd() -> Result<PollFd<'static>, Errno> {
-    WAKE.get().map(|wake| PollFd::new(wake, PollFlags::IN)).ok_or(Errno::BADF)
+    let wake = sys::borrow_socket(WAKE.load(Ordering::SeqCst)).ok_or(Errno::BADF)?;
+    Ok(PollFd::from_borrowed_fd(wake, PollFlags::IN))
 }
 
 fn wait<'a, 'fd>(fds: &'a mut [PollFd<'fd>], timeout: Duration) -> Result<&'a [PollFd<'fd>], Errno> {

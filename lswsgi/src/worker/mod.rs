@@ -8,10 +8,12 @@
 //! * `send`: how its bytes leave;
 //! * `error_text`: what the application says on its error stream, until it leaves;
 //! * [`exchange`]: both sides of one connection, shared with the objects the application holds;
+//! * [`connections`]: where connections come from;
 //! * `discard`: ending a connection whose last request was not read to its end;
 //! * [`serve`](mod@serve): the loop over connections and requests.
 
 pub(crate) mod answer;
+pub(crate) mod connections;
 mod discard;
 mod error_text;
 pub mod exchange;
@@ -21,7 +23,8 @@ pub mod outbound;
 pub mod page;
 mod send;
 pub mod serve;
-mod socket;
+pub(crate) mod socket;
 
 pub use exchange::{Detach, Exchange};
-pub use serve::{Handler, Leave, serve};
+pub(crate) use serve::serve;
+pub use serve::{Handler, Leave};

@@ -6,19 +6,20 @@
 use std::fmt;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use lsapi::{BeginRequest, BodyLength, DecodeError, REQ_RECEIVED, ServerPacket};
+use lsapi::{BeginRequest, BodyLength, DecodeError, REQ_RECEIVED, ServerPacket, pid_notice};
 use rustix::io::Errno;
-use rustix::net::{SocketFlags, accept_with};
 
-use crate::endpoint::{Endpoint, Listener};
+use crate::board::{self, Order, Place, Slot};
 use crate::error::Error;
 use crate::settings::Settings;
+use crate::worker::connections::{Arrival, Connections, Greeting};
 use crate::worker::exchange::{Detach, Exchange};
 use crate::worker::inbound::{Inbound, Wait};
 use crate::worker::outbound::{End, Phase};
-use crate::worker::socket::{Socket, TICK};
+use crate::worker::socket::Socket;
 use crate::worker::{answer, discard, gate};
 use crate::{log, parent};
 
@@ -52,9 +53,15 @@ pub enum Leave {
     MaxRequests(u64),
     /// No request came for the idle limit.
     Idle(Duration),
-    /// A signal asked it to.
+    /// More workers of its group are idle than may be.
+    Surplus,
+    /// It is older than it may be.
+    Lifetime,
+    /// Memory is short, and it was not needed.
+    MemoryShort,
+    /// A signal or the manager asked it to.
     Stopped,
-    /// The process that started it died.
+    /// The process that started it died, or its manager.
     ParentDied,
     /// The application raised SystemExit or KeyboardInterrupt.
     ApplicationExit,
@@ -68,6 +75,9 @@ impl fmt::Display for Leave {
             Self::ConnectionEnded => f.write_str("the connection ended"),
             Self::MaxRequests(count) => write!(f, "{count} requests served, the limit (LSAPI_MAX_REQS)"),
             Self::Idle(limit) => write!(f, "no request for {} s (LSAPI_MAX_IDLE)", limit.as_secs()),
+            Self::Surplus => f.write_str("surplus (LSAPI_MAX_IDLE_CHILDREN)"),
+            Self::Lifetime => f.write_str("its age (--max-lifetime)"),
+            Self::MemoryShort => f.write_str("memory is short (LSAPI_AVOID_FORK)"),
             Self::Stopped => f.write_str("asked to stop by a signal"),
             Self::ParentDied => f.write_str("the process that started this one has died"),
             Self::TryAgain => f.write_str("another process should try the application again"),
@@ -76,31 +86,84 @@ impl fmt::Display for Leave {
     }
 }
 
-/// Serves `endpoint` until there is a reason to leave.
+impl Leave {
+    /// As the log of a group says it, in which the manager says why each worker has left.
+    #[must_use]
+    pub(crate) fn in_group(self) -> String {
+        match self {
+            Self::ConnectionEnded => "its connection ended (LSAPI_KEEP_LISTEN)".to_owned(),
+            Self::MaxRequests(count) => format!("{count} requests served (LSAPI_MAX_REQS)"),
+            Self::Idle(_) => "idle (LSAPI_MAX_IDLE)".to_owned(),
+            Self::Stopped => "stop".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Serves `connections` until there is a reason to leave.
 ///
 /// # Errors
-/// When waiting on the listening socket fails, which nothing but a broken environment causes.
-pub fn serve<H: Handler>(
+/// When waiting for a connection fails, which nothing but a broken environment causes.
+pub(crate) fn serve<H: Handler>(
     handler: &mut H,
     exchange: &Exchange,
-    endpoint: Endpoint,
+    connections: &mut dyn Connections,
     settings: &Settings,
 ) -> Result<Leave, Error> {
-    let mut worker = Worker { handler, exchange, settings, served: 0, leave: None };
-    match endpoint {
-        Endpoint::Connected(fd) => Ok(worker.serve_connection(fd)?.unwrap_or(Leave::ConnectionEnded)),
-        Endpoint::Listening(listener) => worker.serve_listener(&listener),
-    }
+    gate::start_serving();
+    let place = board::place();
+    let jitter = settings.max_requests_jitter.min(settings.max_requests.saturating_sub(1));
+    // The workers of a group agree on who leaves before it must; one that is alone draws a lot.
+    let early = if place.is_some() { 0 } else { fastrand::u64(0..=jitter) };
+    let mut worker = Worker {
+        handler,
+        exchange,
+        settings,
+        slot: board::slot(),
+        place,
+        max_requests: settings.max_requests - early,
+        may_leave_from: settings.max_requests - jitter,
+        unacknowledged: Acknowledge::Each,
+        served: 0,
+        leave: None,
+    };
+    worker.slot.ready();
+    connections.ready();
+    let result = worker.serve_connections(connections);
+    connections.last_done(&match &result {
+        Ok(leave) => leave.in_group(),
+        Err(error) => error.to_string(),
+    });
+    result
 }
 
 struct Worker<'a, H> {
     handler: &'a mut H,
     exchange: &'a Exchange,
     settings: &'a Settings,
+    /// Where it shows what it does.
+    slot: &'static Slot,
+    /// Its place in its group, if it is in one.
+    place: Option<Place>,
+    /// Requests after which it leaves.
+    max_requests: u64,
+    /// Requests from which it may, if no other worker of its group does.
+    may_leave_from: u64,
+    /// What is still to be said of the requests of the present connection.
+    unacknowledged: Acknowledge,
     /// Requests served by this process.
     served: u64,
     /// Why to leave, where that came up when the connection had been promised another request.
     leave: Option<Leave>,
+}
+
+/// Which requests are acknowledged when they have been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Acknowledge {
+    Each,
+    /// The next one has been, by a PID notice.
+    EachButNext,
+    None,
 }
 
 /// What a wait for the next request brought.
@@ -112,35 +175,35 @@ enum Next<'a> {
 }
 
 impl<H: Handler> Worker<'_, H> {
-    fn serve_listener(&mut self, listener: &Listener) -> Result<Leave, Error> {
-        listener.set_nonblocking().map_err(Error::system("cannot prepare the listening socket"))?;
-        let mut idle_since = Instant::now();
+    fn serve_connections(&mut self, connections: &mut dyn Connections) -> Result<Leave, Error> {
         loop {
-            let accepted = self.handler.detach(|| accept(listener));
-            match accepted.map_err(Error::system("cannot wait on the listening socket"))? {
-                Some(fd) => {
-                    if let Some(leave) = self.serve_connection(fd)? {
+            let arrival = self.handler.detach(|| connections.next())?;
+            match arrival {
+                Arrival::Connection(fd, greeting) => {
+                    let leave = self.serve_connection(fd, greeting)?;
+                    self.slot.released();
+                    if let Some(leave) = leave {
                         return Ok(leave);
                     }
-                    idle_since = Instant::now();
+                    connections.ended();
                 }
-                None if gate::check_parent() => return Ok(self.stop_reason()),
-                None => {
-                    if let Some(limit) = self.settings.max_idle.filter(|limit| idle_since.elapsed() >= *limit)
-                    {
-                        return Ok(Leave::Idle(limit));
-                    }
-                }
+                Arrival::Leave(leave) => return Ok(leave),
+                Arrival::Nothing if gate::must_leave() => return Ok(self.stop_reason()),
+                Arrival::Nothing => {}
             }
         }
     }
 
     /// Serves one connection. `None`: it has ended, and the process may take another.
-    fn serve_connection(&mut self, fd: OwnedFd) -> Result<Option<Leave>, Error> {
+    fn serve_connection(&mut self, fd: OwnedFd, greeting: Greeting) -> Result<Option<Leave>, Error> {
         let socket = Arc::new(Socket::new(fd).map_err(Error::system("cannot prepare the connection"))?);
         if socket.is_hung_up() {
             // The server has given this connection up and has sent its request, if any, on another one.
             log::debug(format_args!("dropping a connection its peer has closed already"));
+            return Ok(None);
+        }
+        if self.greet(&socket, greeting).is_err() {
+            log::debug(format_args!("dropping a connection its peer has just closed"));
             return Ok(None);
         }
         self.exchange.connect(self.handler, Some(socket));
@@ -152,23 +215,45 @@ impl<H: Handler> Worker<'_, H> {
             }
         };
         self.exchange.connect(self.handler, None);
-        Ok(leave)
+        // LSAPI_KEEP_LISTEN=0 (lsapi 2.3).
+        Ok(leave.or_else(|| self.settings.one_connection.then_some(Leave::ConnectionEnded)))
+    }
+
+    /// Says what is to be said before anything has been read (lsapi 1.7).
+    fn greet(&mut self, socket: &Socket, greeting: Greeting) -> Result<(), Errno> {
+        let pid;
+        let (words, unacknowledged) = match (greeting, self.settings.accept_notify) {
+            (Greeting::Pid, notify) => {
+                pid = pid_notice(rustix::process::getpid().as_raw_pid());
+                (&pid[..], if notify { Acknowledge::None } else { Acknowledge::EachButNext })
+            }
+            (Greeting::Accepted, true) => (&REQ_RECEIVED[..], Acknowledge::None),
+            (Greeting::None, true) => (&[][..], Acknowledge::None),
+            (Greeting::Accepted | Greeting::None, false) => (&[][..], Acknowledge::Each),
+        };
+        self.unacknowledged = unacknowledged;
+        if words.is_empty() { Ok(()) } else { socket.send_all(words) }
     }
 
     fn serve_request(&mut self) -> Step {
         let mut inbound = self.exchange.inbound(self.handler);
         let next = {
-            let inbound = &mut *inbound;
-            self.handler.detach(move || next_request(inbound))
+            let (inbound, acknowledge) = (&mut *inbound, self.unacknowledged == Acknowledge::Each);
+            self.handler.detach(move || next_request(inbound, acknowledge))
         };
         let (request, announced) = match next {
             Next::Request { request, announced } => (request, announced),
             Next::ConnectionEnded => return Step::ConnectionEnded,
-            Next::Leave { idle } => return Step::Leave(self.wait_reason(idle)),
+            Next::Leave { idle } => return self.after_announcement(idle),
         };
+        self.slot.begin(request.request_method().unwrap_or_default(), url(&request));
+        let began = self.settings.slow_request.map(|limit| (limit, Instant::now()));
+        if self.unacknowledged == Acknowledge::EachButNext {
+            self.unacknowledged = Acknowledge::Each;
+        }
         self.served += 1;
-        let is_last = self.served >= self.settings.max_requests;
-        self.exchange.set_last(is_last, announced);
+        let is_last = self.is_last_request();
+        self.exchange.set_last(is_last || self.is_crowded(), announced);
         self.exchange.set_serial(self.served);
         self.exchange.outbound(self.handler).begin(request.request_method(), self.served);
         let call = self.handler.prepare(&request);
@@ -180,6 +265,10 @@ impl<H: Handler> Worker<'_, H> {
 
         self.exchange.set_serial(0);
         let keep = self.end_request();
+        if let Some((limit, began)) = began {
+            self.report_if_slow(limit, began.elapsed());
+        }
+        self.slot.end();
         if let Verdict::Leave(leave) = verdict {
             if !keep {
                 return Step::Leave(leave);
@@ -195,9 +284,8 @@ impl<H: Handler> Worker<'_, H> {
             return Step::Leave(self.stop_reason());
         }
         if announced {
-            // Only a stop or the idle limit announces the end of a connection beforehand.
-            let idle = self.settings.max_idle.unwrap_or_default();
-            return Step::Leave(if gate::is_stopping() { self.stop_reason() } else { Leave::Idle(idle) });
+            // Only a stop, a release or the idle limit announces the end of a connection beforehand.
+            return self.after_announcement(!gate::is_released());
         }
         if keep { Step::Next } else { Step::ConnectionEnded }
     }
@@ -227,22 +315,65 @@ impl<H: Handler> Worker<'_, H> {
         }
     }
 
-    fn wait_reason(&self, idle: bool) -> Leave {
+    /// Whether this worker leaves after the request that has just come.
+    fn is_last_request(&self) -> bool {
+        let served = self.served;
+        let may_leave =
+            || served >= self.may_leave_from && self.place.is_some_and(|place| place.take_recycling());
+        served >= self.max_requests || may_leave()
+    }
+
+    /// Whether so many workers have a connection that this one gives its own up (LSAPI_MAX_BUSY_WORKER).
+    fn is_crowded(&self) -> bool {
+        match (self.place, self.settings.group.max_busy_workers) {
+            (Some(place), Some(limit)) => place.group.connections.load(Ordering::Relaxed) >= limit,
+            _ => false,
+        }
+    }
+
+    fn report_if_slow(&self, limit: Duration, took: Duration) {
+        if took >= limit
+            && let Some(request) = self.slot.running()
+        {
+            log::warning(format_args!(
+                "slow request: {} took {:.3} s (LSAPI_SLOW_REQ_MSECS)",
+                request.text,
+                took.as_secs_f64()
+            ));
+        }
+    }
+
+    /// What follows the end of a connection that was announced, because nothing came for the `idle` limit or otherwise.
+    fn after_announcement(&self, idle: bool) -> Step {
         match self.settings.max_idle {
-            Some(limit) if idle => Leave::Idle(limit),
-            _ => self.stop_reason(),
+            _ if gate::is_stopping() => Step::Leave(self.stop_reason()),
+            Some(limit) if idle => Step::Leave(Leave::Idle(limit)),
+            _ => Step::ConnectionEnded,
         }
     }
 
     /// Why a worker that has been asked to leave was asked.
     fn stop_reason(&self) -> Leave {
         if let Some(leave) = self.leave {
-            leave
-        } else if parent::is_gone() {
-            Leave::ParentDied
-        } else {
-            Leave::Stopped
+            return leave;
         }
+        match self.slot.ordered() {
+            Order::LeaveIdle => Leave::Idle(self.settings.max_idle.unwrap_or_default()),
+            Order::LeaveSurplus => Leave::Surplus,
+            Order::LeaveLifetime => Leave::Lifetime,
+            Order::LeaveMemory => Leave::MemoryShort,
+            Order::None | Order::Release if parent::is_gone() => Leave::ParentDied,
+            Order::None | Order::Release | Order::LeaveStop => Leave::Stopped,
+        }
+    }
+}
+
+/// What of a request says where it goes, as the client wrote it if the server tells.
+fn url<'a>(request: &BeginRequest<'a>) -> [&'a [u8]; 2] {
+    let env = request.env();
+    match env.get(b"REQUEST_URI") {
+        Some(uri) => [uri, b""],
+        None => [request.script_name().unwrap_or_default(), env.get(b"PATH_INFO").unwrap_or_default()],
     }
 }
 
@@ -253,27 +384,9 @@ enum Step {
     Leave(Leave),
 }
 
-/// Waits for a connection for at most a tick. `None`: look around.
-fn accept(listener: &Listener) -> Result<Option<OwnedFd>, Errno> {
-    if gate::is_stopping() || !gate::wait_readable(listener.fd.as_fd(), TICK)? || gate::check_parent() {
-        return Ok(None);
-    }
-    match accept_with(&listener.fd, SocketFlags::CLOEXEC) {
-        Ok(fd) => Ok(Some(fd)),
-        // Another process was quicker, or the peer has changed its mind.
-        Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED | Errno::PROTO) => Ok(None),
-        Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
-            log::error(format_args!("cannot accept a connection: {errno}; trying again"));
-            gate::pause(TICK);
-            Ok(None)
-        }
-        Err(errno) => Err(errno),
-    }
-}
-
-/// Waits for a request on the connection and acknowledges it. Runs without the GIL, so that the acknowledgement never
-/// waits for another thread of the application.
-fn next_request(inbound: &mut Inbound) -> Next<'_> {
+/// Waits for a request on the connection and acknowledges it, if that is to be done. Runs without the GIL, so that the
+/// acknowledgement never waits for another thread of the application.
+fn next_request(inbound: &mut Inbound, is_acknowledged: bool) -> Next<'_> {
     let wait = inbound.wait_packet();
     let announced = match wait {
         Wait::Ready { announced } => announced,
@@ -294,7 +407,7 @@ fn next_request(inbound: &mut Inbound) -> Next<'_> {
     };
     match inbound.packet() {
         Ok(ServerPacket::BeginRequest(request)) => {
-            if acknowledge(inbound, &request) {
+            if acknowledge(inbound, &request, is_acknowledged) {
                 Next::Request { request, announced }
             } else {
                 Next::ConnectionEnded
@@ -319,9 +432,12 @@ fn next_request(inbound: &mut Inbound) -> Next<'_> {
 
 /// Tells the server that its request has arrived. If that cannot be told, the request must not run: the server will send
 /// it again.
-fn acknowledge(inbound: &Inbound, request: &BeginRequest<'_>) -> bool {
+fn acknowledge(inbound: &Inbound, request: &BeginRequest<'_>, say: bool) -> bool {
     let Some(socket) = inbound.socket() else { return false };
     answer::begin(socket.as_fd(), request.body_length() != BodyLength::Known(0));
+    if !say {
+        return true;
+    }
     let sent = match socket.send_now(&REQ_RECEIVED) {
         Ok(sent) if sent == REQ_RECEIVED.len() => Ok(()),
         Ok(sent) => socket.send_all(&REQ_RECEIVED[sent..]),

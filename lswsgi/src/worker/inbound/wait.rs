@@ -28,7 +28,7 @@ pub(crate) enum Wait {
     CutShort(usize),
     /// A packet was begun and not finished in time; this many bytes of it had come.
     HeaderTimeout(usize),
-    /// The process should leave, and the server has been told.
+    /// The connection should end, and the server has been told. If there is no other reason, the manager wants it given up.
     Leave {
         /// Because nothing came for the idle limit, and not because of a stop.
         idle: bool,
@@ -91,9 +91,9 @@ impl Inbound {
             let timed_out = silent >= self.limits.header_timeout;
             return timed_out.then(|| Wait::HeaderTimeout(self.filled().len()));
         }
-        let stopping = gate::check_parent();
+        let stopping = gate::must_leave();
         silence.idle |= self.limits.max_idle.is_some_and(|limit| silent >= limit);
-        if stopping || silence.idle {
+        if stopping || silence.idle || gate::is_released() {
             gate::announce_close();
         }
         if !gate::is_announced() {
