@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::cli::Arguments;
 use crate::error::Error;
-use crate::python::inspect::{self, Installation, Thread};
+use crate::python::inspect::{self, Installation, Running};
 use crate::python::{embed, load};
 use crate::settings::Settings;
 use crate::start::Start;
@@ -26,9 +26,8 @@ struct Report {
     application: Option<PathBuf>,
     callable: Option<String>,
     /// Threads of the application after the import.
-    threads: Vec<Thread>,
-    /// Threads that Python does not know of, such as those of a library for linear algebra.
-    native_threads: usize,
+    #[serde(flatten)]
+    running: Running,
     limits: Option<Limits>,
     /// Of the process that would serve.
     exit_code: u8,
@@ -95,13 +94,10 @@ fn find_out(settings: &Settings, report: &mut Report, done: impl FnOnce(&Report)
         let loaded = load::source(py, start.location.as_ref(), settings);
         report.installation =
             Some(inspect::installation(py).map_err(|error| Error::Python(error.to_string()))?);
-        report.threads = inspect::threads(py).map_err(|error| Error::Python(error.to_string()))?;
-        let tasks = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
-        report.native_threads = tasks.saturating_sub(1 + report.threads.len());
-        let names = report.threads.iter().map(|thread| format!("'{}'", thread.name));
-        let names = names.chain(report.native_threads()).collect();
+        report.running = Running::look(py);
+        let names = report.running.names();
         let result = match loaded {
-            Ok(_) if tasks > 1 => Err(Error::ThreadsAlive { names }),
+            Ok(_) if !names.is_empty() => Err(Error::ThreadsAlive { names }),
             loaded => loaded.map(|_| ()),
         };
         if !matches!(result, Err(Error::Import { .. } | Error::NoCallable { .. })) {
@@ -134,11 +130,6 @@ impl Report {
         self.error = Some(error.to_string());
     }
 
-    /// The threads Python does not know of, in words, if there are any.
-    fn native_threads(&self) -> Option<String> {
-        (self.native_threads > 0).then(|| format!("{} not of Python", self.native_threads))
-    }
-
     fn write(&self, out: &mut File, json: bool) -> std::io::Result<()> {
         if json {
             let mut text = serde_json::to_string_pretty(self)?;
@@ -163,11 +154,12 @@ impl Report {
         let application = self.application.as_ref().map(|path| path.display().to_string());
         rows.push(("application", application.unwrap_or_else(none)));
         rows.push(("callable", self.callable.clone().unwrap_or_else(none)));
-        let threads = self
-            .threads
+        let Running { threads, native_threads } = &self.running;
+        let threads = threads
             .iter()
             .map(|thread| format!("{}{}", thread.name, if thread.daemon { " (daemon)" } else { "" }));
-        let threads = threads.chain(self.native_threads()).collect::<Vec<_>>().join(", ");
+        let native = native_threads.iter().map(|name| format!("{name} (not of Python)"));
+        let threads = threads.chain(native).collect::<Vec<_>>().join(", ");
         rows.push(("threads", if threads.is_empty() { none() } else { threads }));
         if let Some(limits) = &self.limits {
             rows.push(("requests", limits.requests.to_string()));

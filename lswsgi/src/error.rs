@@ -81,7 +81,7 @@ pub enum Error {
          by each process for itself", names.join(", ")
     )]
     ThreadsAlive {
-        /// Their names, quoted, and how many there are that Python does not know of.
+        /// Their names, quoted.
         names: Vec<String>,
     },
 

@@ -17,7 +17,8 @@ use crate::group::member::Member;
 use crate::group::message::{FromTemplate, ToTemplate};
 use crate::python::fork::{self, Forked};
 use crate::python::host::{Gil, Source};
-use crate::python::{embed, inspect, load};
+use crate::python::inspect::{self, Running};
+use crate::python::{embed, load};
 use crate::settings::{Load, Settings};
 use crate::start::Start;
 use crate::sys::{self, Own};
@@ -137,7 +138,7 @@ impl Template<'_> {
 
     /// A fork takes only the thread along that forks.
     fn look_for_threads(&self, py: Python<'_>) {
-        let names = inspect::running_threads(py).join(", ");
+        let names = Running::look(py).names().join(", ");
         if names.is_empty() {
             return;
         }

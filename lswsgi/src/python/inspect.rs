@@ -55,16 +55,35 @@ pub fn threads(py: Python<'_>) -> PyResult<Vec<Thread>> {
     Ok(threads)
 }
 
-/// The names of all threads but this one, quoted; those Python does not know of by what the system calls them.
-pub(crate) fn running_threads(py: Python<'_>) -> Vec<String> {
-    let known = threads(py).unwrap_or_default();
-    let mut names: Vec<_> = known.iter().map(|thread| format!("'{}'", thread.name)).collect();
-    names.extend(native_threads(py, &known).iter().map(|name| format!("'{name}' (not of Python)")));
-    names
+/// All threads but the calling one.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Running {
+    /// Those Python knows of.
+    pub threads: Vec<Thread>,
+    /// What the system calls the others, such as those of a library for linear algebra.
+    pub native_threads: Vec<String>,
+}
+
+impl Running {
+    /// Looks for them. Where an application has replaced parts of `threading`, Python knows of none.
+    #[must_use]
+    pub fn look(py: Python<'_>) -> Self {
+        let threads = threads(py).unwrap_or_default();
+        let native_threads = native_threads(py, &threads);
+        Self { threads, native_threads }
+    }
+
+    /// Their names, for people.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let threads = self.threads.iter().map(|thread| format!("'{}'", thread.name));
+        let native = self.native_threads.iter().map(|name| format!("'{name}' (not of Python)"));
+        threads.chain(native).collect()
+    }
 }
 
 /// What the system calls the threads that Python does not know of. One that Python has seen end may take another moment.
-pub(crate) fn native_threads(py: Python<'_>, known: &[Thread]) -> Vec<String> {
+fn native_threads(py: Python<'_>, known: &[Thread]) -> Vec<String> {
     let deadline = Instant::now() + THREAD_END;
     loop {
         let own = rustix::thread::gettid().as_raw_pid();
