@@ -89,6 +89,15 @@ pub enum Error {
     #[error("cannot initialise Python: {0}")]
     Python(String),
 
+    /// The template of a group could not be made ready.
+    #[error("{reason}")]
+    Template {
+        /// The exit code a worker without a group would leave with.
+        code: u8,
+        /// What the template said of it.
+        reason: String,
+    },
+
     /// A system call the worker needs failed.
     #[error("{action}: {source}")]
     System {
@@ -117,6 +126,7 @@ impl Error {
             Self::Python(_) | Self::Venv { .. } | Self::Interpreter { .. } => exit_code::PYTHON,
             Self::ThreadsAlive { .. } => exit_code::THREADS,
             Self::System { .. } => exit_code::SYSTEM,
+            Self::Template { code, .. } => *code,
         }
     }
 }

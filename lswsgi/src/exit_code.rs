@@ -26,3 +26,6 @@ pub const SYSTEM: u8 = 8;
 
 /// `lswsgi check`: the application can be served, and threads run after its import.
 pub const THREADS: u8 = 9;
+
+/// A request was over LSAPI_MAX_PROCESS_TIME: the process has answered for it and ended.
+pub const RUNAWAY: u8 = 10;

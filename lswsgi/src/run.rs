@@ -16,7 +16,7 @@ use crate::unavailable::NoPython;
 use crate::watch::Stamp;
 use crate::worker::connections;
 use crate::worker::{Detach, Leave, answer, gate};
-use crate::{log, parent, service, stderr_log, sys};
+use crate::{group, log, parent, service, stderr_log, sys};
 
 /// Runs a worker from start to end.
 ///
@@ -37,6 +37,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     divert_stderr(&mut settings);
     prepare_process(&settings)?;
     let by_server = arguments.address.is_none();
+    let endpoint = match endpoint {
+        Endpoint::Listening(listener) if settings.group.children > 1 => {
+            return group::run(&settings, listener, !by_server);
+        }
+        endpoint => endpoint,
+    };
     let mut worker = Worker { settings, endpoint: Some(endpoint), by_server };
     let result = worker.serve_application();
     match (result, worker.endpoint.take()) {

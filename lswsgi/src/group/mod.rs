@@ -8,10 +8,25 @@
 //! Here:
 //! * `channel`: the socket between manager and one other process, whose end tells each that the other has died;
 //! * `message`: what is said over it;
+//! * `manager`: the first process: waits, asks the policy, acts;
+//! * `policy`: what is to be done about the `workers`, the table of them;
+//! * `door`: the listening socket, and the connections that wait;
+//! * `source`: where workers come from: a template, or stand-ins while none is usable;
+//! * `signals`: the manager's signals;
+//! * `exits`: how a process ended, in the words of the log;
 //! * `template`: the process that has Python, and forks workers;
 //! * `member`: a worker's side of the group.
 
 mod channel;
+mod door;
+mod exits;
+mod manager;
 mod member;
 mod message;
+mod policy;
+mod signals;
+mod source;
 mod template;
+mod workers;
+
+pub(crate) use manager::run;

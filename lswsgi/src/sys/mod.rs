@@ -25,7 +25,7 @@ pub(crate) use environment::remove_variables;
 pub(crate) use forks::{Own, belongs_to_group, is_forked, keep_from_children, watch_forks};
 pub(crate) use handlers::{ask_for_parent_death_signal, install_signal_handlers, install_template_handlers};
 pub(crate) use mask::{Blocked, unblock_signals};
-pub(crate) use process::{Fork, fork, leave_now};
+pub(crate) use process::{Fork, expect_children, fork, leave_now, tell_worker};
 pub(crate) use shared::map;
 
 fn check(result: c_int) -> io::Result<()> {

@@ -26,6 +26,19 @@ pub(crate) fn fork() -> io::Result<Fork> {
     }
 }
 
+/// Sees to it that this process is told of the end of its children: whoever started it may have it ignore that.
+pub(crate) fn expect_children() -> io::Result<()> {
+    // SAFETY: the default action takes no handler, and nobody relies on another.
+    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    if before == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Tells a worker that there is an order for it. One that has just ended needs none.
+pub(crate) fn tell_worker(worker: Pid) {
+    // SAFETY: kill takes no pointers.
+    let _ = unsafe { libc::kill(worker.as_raw_pid(), libc::SIGRTMAX() - 2) };
+}
+
 /// Ends this process at once: nothing is flushed, and no exit handler runs.
 pub(crate) fn leave_now(code: u8) -> ! {
     // SAFETY: _exit takes no locks and does not return.

@@ -1,0 +1,54 @@
+//! The manager's signals: blocked, and read from a descriptor between two decisions.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::process::set_parent_process_death_signal;
+
+use crate::sys;
+
+/// What the manager waits for. Alarm has no other use here: it tells of the death of a parent, or of a thread of it.
+const WATCHED: [Signal; 7] = [
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+    Signal::SIGCHLD,
+    Signal::SIGALRM,
+];
+
+/// The signals that came.
+#[derive(Debug)]
+pub(super) struct Signals(SignalFd);
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Signals {
+    /// Blocks what the manager waits for; a process it forks has to unblock it.
+    pub(super) fn block() -> io::Result<Self> {
+        // Whoever ignores it, as a parent may have done, gets no status of its children.
+        sys::expect_children()?;
+        let set: SigSet = WATCHED.into_iter().collect();
+        set.thread_block()?;
+        Ok(Self(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
+    }
+
+    /// Asks for a signal at the death of the parent.
+    pub(super) fn watch_parent(&self) -> io::Result<()> {
+        Ok(set_parent_process_death_signal(Some(rustix::process::Signal::ALARM))?)
+    }
+
+    /// The next signal, and the pid of its sender.
+    pub(super) fn next(&self) -> Option<(Signal, u32)> {
+        let info = self.0.read_signal().ok().flatten()?;
+        let signal = Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()?;
+        Some((signal, info.ssi_pid))
+    }
+}

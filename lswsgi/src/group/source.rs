@@ -1,0 +1,426 @@
+//! Where workers come from: the template there is, when the next one is started, and stand-ins meanwhile.
+//!
+//! Leaves the workers themselves to the manager.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::board::Board;
+use crate::error::Error;
+use crate::group::channel::{Channel, Incoming};
+use crate::group::exits::Exit;
+use crate::group::message::{FromTemplate, ToTemplate};
+use crate::group::{member, template};
+use crate::settings::{Load, Settings};
+use crate::sys::{self, Fork, Own};
+use crate::watch::{Stamp, Watch};
+use crate::{exit_code, log};
+
+/// The first wait after a failure, and the longest; each is twice the one before.
+const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// How often the files of an application that cannot be used are looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How long a template may take to answer, which at-fork callbacks of the application may delay.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long after a fork failed the next is tried.
+const FORK_PAUSE: Duration = Duration::from_secs(1);
+
+/// Where workers come from.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    settings: &'a Settings,
+    board: Board,
+    manager: Pid,
+    template: Template,
+    /// What the next template is told; [`Load::Lazy`] once threads were found after an import.
+    load: Load,
+    /// Templates in a row that ended before they were ready.
+    failures: u32,
+    /// Why the last one failed.
+    reason: Error,
+    /// Slots for which the template has been told to fork a worker, and has not answered.
+    asked: BTreeSet<usize>,
+    /// Since when it owes an answer.
+    asked_at: Instant,
+    /// No fork before this: the last one failed.
+    paused_until: Option<Instant>,
+    /// The group stops: no further template.
+    closing: bool,
+}
+
+/// The template there is.
+#[derive(Debug)]
+enum Template {
+    /// None, until the next is started.
+    Absent(Retry),
+    /// One that is getting ready.
+    Starting(Process, Option<Stamp>),
+    /// One that forks workers.
+    Ready(Process),
+}
+
+/// When the next template is started.
+#[derive(Debug)]
+enum Retry {
+    Now,
+    When(Watch),
+}
+
+/// A template's process.
+#[derive(Debug)]
+struct Process {
+    pid: Pid,
+    channel: Channel,
+    since: Instant,
+    /// Its channel has ended, or it has been killed: nothing more comes from it but its status.
+    over: bool,
+    /// What it said last of why it ends.
+    last: Option<Last>,
+}
+
+/// Why a template ends.
+#[derive(Debug)]
+enum Last {
+    Failed(u8, String),
+    Threads,
+}
+
+/// What the template had to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// It forks workers from now on.
+    Ready,
+    /// The worker of this slot is that process.
+    Forked(usize, Pid),
+    /// There is no worker in this slot.
+    NotForked(usize),
+}
+
+/// What the end of a template means.
+#[derive(Debug)]
+pub(super) enum End {
+    /// There will be another one.
+    Another,
+    /// It has failed; requests are answered with an error until there is another.
+    Failed,
+}
+
+impl<'a> Source<'a> {
+    /// No template yet; the first comes with [`advance`](Self::advance).
+    pub(super) fn new(settings: &'a Settings, board: Board, manager: Pid) -> Self {
+        Self {
+            settings,
+            board,
+            manager,
+            template: Template::Absent(Retry::Now),
+            load: settings.group.load,
+            failures: 0,
+            reason: Error::Template { code: exit_code::SYSTEM, reason: String::new() },
+            asked: BTreeSet::new(),
+            asked_at: Instant::now(),
+            paused_until: None,
+            closing: false,
+        }
+    }
+
+    /// The channel to listen on.
+    pub(super) fn channel(&self) -> Option<&Channel> {
+        self.process().filter(|process| !process.over).map(|process| &process.channel)
+    }
+
+    /// Whether it is the template that is process `pid`.
+    pub(super) fn is_template(&self, pid: Pid) -> bool {
+        self.process().is_some_and(|process| process.pid == pid)
+    }
+
+    /// Whether there is a template.
+    pub(super) fn has_template(&self) -> bool {
+        self.process().is_some()
+    }
+
+    /// Whether requests are answered with an error: the last template failed, and there is none that is ready.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures > 0 && !matches!(self.template, Template::Ready(_))
+    }
+
+    /// Whether a worker, or a stand-in, can be forked now.
+    pub(super) fn can_fork(&self, now: Instant) -> bool {
+        let paused = self.paused_until.is_some_and(|until| now < until);
+        !paused && (self.is_failing() || matches!(&self.template, Template::Ready(process) if !process.over))
+    }
+
+    /// Whether the template still has to say which workers it has forked. Statuses of unknown processes are kept until then.
+    pub(super) fn owes_answer(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    /// Starts a template if it is time to, and ends one that does not answer. Returns when to come back at the latest.
+    pub(super) fn advance(&mut self, now: Instant) -> Option<Instant> {
+        let is_due = match &self.template {
+            Template::Absent(Retry::Now) => true,
+            Template::Absent(Retry::When(watch)) => watch.is_over(),
+            _ => false,
+        };
+        if is_due && !self.closing {
+            self.start(now);
+        }
+        let limit = match &self.template {
+            Template::Absent(_) if self.closing => return None,
+            Template::Absent(_) => return Some(now + LOOK),
+            Template::Starting(process, _) => process.since + self.settings.max_process_time?,
+            Template::Ready(_) if self.asked.is_empty() => return self.paused_until.filter(|&at| at > now),
+            Template::Ready(_) => self.asked_at + ANSWER,
+        };
+        let pid = self.process().filter(|process| !process.over).map(|process| process.pid)?;
+        if now < limit {
+            return Some(limit);
+        }
+        log::error(format_args!("template {pid} does not get on; ending it"));
+        self.kill();
+        None
+    }
+
+    /// Tells the template to fork a worker for `slot`, or forks a stand-in. Returns the channel to it, and the pid of a
+    /// stand-in; `None` if that failed, which has been logged.
+    pub(super) fn fork(&mut self, slot: usize, now: Instant) -> Option<(Channel, Option<Pid>)> {
+        let forked = match &self.template {
+            Template::Ready(process) => ask(process, slot).map(|channel| (channel, None)),
+            _ => self.fork_stand_in(slot).map(|(channel, pid)| (channel, Some(pid))),
+        };
+        match forked {
+            Ok((channel, pid)) => {
+                if pid.is_none() {
+                    if self.asked.is_empty() {
+                        self.asked_at = now;
+                    }
+                    self.asked.insert(slot);
+                }
+                Some((channel, pid))
+            }
+            Err(error) => {
+                self.pause(&error, now);
+                None
+            }
+        }
+    }
+
+    /// What the template has to say.
+    pub(super) fn read(&mut self, now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Some(process) = self.process_mut().filter(|process| !process.over) {
+            let message = match process.channel.receive() {
+                Incoming::Message(bytes, _) => FromTemplate::decode(&bytes),
+                Incoming::Nothing => break,
+                Incoming::Ended => {
+                    process.over = true;
+                    break;
+                }
+            };
+            match message {
+                Ok(FromTemplate::Ready { .. }) => {
+                    self.ready();
+                    events.push(Event::Ready);
+                }
+                Ok(FromTemplate::Threads { names }) => {
+                    process.last = Some(Last::Threads);
+                    self.load = Load::Lazy;
+                    log::info(format_args!(
+                        "threads run after the import, and a fork would not take them along ({names}): each worker \
+                         imports the application for itself (--load)"
+                    ));
+                }
+                Ok(FromTemplate::Failed { code, reason }) => process.last = Some(Last::Failed(code, reason)),
+                Ok(FromTemplate::Forked { slot, pid }) => {
+                    self.asked_at = now;
+                    self.asked.remove(&(slot as usize));
+                    self.paused_until = None;
+                    if let Some(pid) = Pid::from_raw(pid) {
+                        events.push(Event::Forked(slot as usize, pid));
+                    }
+                }
+                Ok(FromTemplate::NotForked { slot, errno }) => {
+                    self.asked_at = now;
+                    self.asked.remove(&(slot as usize));
+                    self.pause(&io::Error::from_raw_os_error(errno), now);
+                    events.push(Event::NotForked(slot as usize));
+                }
+                Err(unknown) => log::error(format_args!("{unknown}")),
+            }
+        }
+        events
+    }
+
+    /// The template's process has ended as `exit` says. Its channel has been read to its end.
+    pub(super) fn ended(&mut self, exit: &Exit) -> End {
+        self.asked.clear();
+        let template = std::mem::replace(&mut self.template, Template::Absent(Retry::Now));
+        let (process, file, was_ready) = match template {
+            Template::Absent(_) => return End::Another,
+            Template::Starting(process, file) => (process, file, false),
+            Template::Ready(process) => (process, None, true),
+        };
+        let pid = process.pid;
+        if self.closing {
+            log::debug(format_args!("template {pid} {exit}"));
+            return End::Another;
+        }
+        if was_ready {
+            log::warning(format_args!("template {pid} {exit}; starting another"));
+            return End::Another;
+        }
+        let (code, reason) = match process.last {
+            Some(Last::Threads) => {
+                log::debug(format_args!("template {pid} {exit}"));
+                return End::Another;
+            }
+            Some(Last::Failed(code, reason)) => (code, reason),
+            None => (exit_code::PYTHON, format!("template {pid} {exit} before it was ready")),
+        };
+        self.failures += 1;
+        self.reason = Error::Template { code, reason };
+        let wait = back_off(self.failures);
+        let watch = Watch::new(self.application().unwrap_or(Path::new("")), file, wait);
+        self.template = Template::Absent(Retry::When(watch));
+        let changes = self.application().map_or_else(String::new, |path| {
+            format!(", at once when {} or its folder changes", path.display())
+        });
+        log::error(format_args!(
+            "template {pid} failed: {}; every request is answered with 500; next try in {} s{changes}",
+            self.reason,
+            wait.as_secs(),
+        ));
+        End::Failed
+    }
+
+    /// Why the last template failed.
+    pub(super) fn into_reason(self) -> Error {
+        self.reason
+    }
+
+    /// The group stops: the template ends, and no other is started.
+    pub(super) fn close(&mut self) {
+        self.closing = true;
+        self.kill();
+    }
+
+    fn process(&self) -> Option<&Process> {
+        match &self.template {
+            Template::Absent(_) => None,
+            Template::Starting(process, _) | Template::Ready(process) => Some(process),
+        }
+    }
+
+    fn process_mut(&mut self) -> Option<&mut Process> {
+        match &mut self.template {
+            Template::Absent(_) => None,
+            Template::Starting(process, _) | Template::Ready(process) => Some(process),
+        }
+    }
+
+    fn application(&self) -> Option<&Path> {
+        self.settings.application.as_ref().map(|application| &*application.path)
+    }
+
+    fn start(&mut self, now: Instant) {
+        // Before the attempt: what changes meanwhile is a reason for another.
+        let file = self.application().and_then(Stamp::of);
+        match self.fork_template() {
+            Ok((pid, channel)) => {
+                log::debug(format_args!("template {pid} started"));
+                let process = Process { pid, channel, since: now, over: false, last: None };
+                self.template = Template::Starting(process, file);
+            }
+            Err(error) => {
+                log::error(format_args!("cannot start a template: {error}; trying again in 1 s"));
+                let nowhere = Watch::new(&PathBuf::new(), None, FORK_PAUSE);
+                self.template = Template::Absent(Retry::When(nowhere));
+            }
+        }
+    }
+
+    fn fork_template(&self) -> io::Result<(Pid, Channel)> {
+        let (ours, theirs) = Channel::pair()?;
+        match sys::fork()? {
+            Fork::Parent(pid) => Ok((pid, ours)),
+            Fork::Child => {
+                forget_listener();
+                template::run(self.settings, self.load, theirs, self.board, self.manager)
+            }
+        }
+    }
+
+    fn fork_stand_in(&self, slot: usize) -> io::Result<(Channel, Pid)> {
+        let (ours, theirs) = Channel::pair()?;
+        let number = u32::try_from(slot).map_err(io::Error::other)?;
+        match sys::fork()? {
+            Fork::Parent(pid) => Ok((ours, pid)),
+            Fork::Child => {
+                forget_listener();
+                let (settings, board) = (self.settings, self.board);
+                let file = self.application().and_then(Stamp::of);
+                member::stand_in(settings, theirs, board, number, self.manager, &self.reason, file)
+            }
+        }
+    }
+
+    fn ready(&mut self) {
+        let template = std::mem::replace(&mut self.template, Template::Absent(Retry::Now));
+        self.template = match template {
+            Template::Starting(process, _) => Template::Ready(process),
+            other => other,
+        };
+        self.failures = 0;
+    }
+
+    fn kill(&mut self) {
+        let Some(process) = self.process_mut() else { return };
+        // One that has ended already is as good as killed.
+        let _ = kill_process(process.pid, Signal::KILL);
+    }
+
+    fn pause(&mut self, error: &io::Error, now: Instant) {
+        log::error(format_args!(
+            "cannot fork a worker: {error}; connections wait, trying again in {} s",
+            FORK_PAUSE.as_secs()
+        ));
+        self.paused_until = Some(now + FORK_PAUSE);
+    }
+}
+
+/// Tells the template to fork a worker for `slot`.
+fn ask(process: &Process, slot: usize) -> io::Result<Channel> {
+    use std::os::fd::AsFd as _;
+    let (ours, theirs) = Channel::pair()?;
+    let fork = ToTemplate::Fork { slot: u32::try_from(slot).map_err(io::Error::other)? };
+    process.channel.send(&fork.encode(), Some(theirs.as_fd()))?;
+    Ok(ours)
+}
+
+/// In a process that has just been forked: the number of the listening socket will stand for something else.
+fn forget_listener() {
+    sys::keep_from_children(Own::Listener, None);
+}
+
+/// The wait after so many failures in a row.
+fn back_off(failures: u32) -> Duration {
+    let (first, longest) = BACK_OFF;
+    first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_a_minute() {
+        let waits = [1, 2, 3, 4, 5, 6, 7, 8, 1000].map(|failures| back_off(failures).as_secs());
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+}
