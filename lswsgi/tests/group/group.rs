@@ -80,7 +80,13 @@ impl Group {
 
     /// Waits until `count` lines of the log contain `text`, and returns them.
     pub(crate) fn logs(&self, count: usize, text: &str) -> Vec<String> {
-        self.started.log.wait_for(PATIENCE, &format!("{count} lines with '{text}'"), |lines, _| {
+        self.logs_within(PATIENCE, count, text)
+    }
+
+    /// As [`logs`](Self::logs), and within this time.
+    pub(crate) fn logs_within(&self, patience: Duration, count: usize, text: &str) -> Vec<String> {
+        let what = format!("{count} lines with '{text}' within {patience:?}");
+        self.started.log.wait_for(patience, &what, |lines, _| {
             let found: Vec<String> = lines.iter().filter(|line| line.contains(text)).cloned().collect();
             (found.len() >= count).then_some(found)
         })

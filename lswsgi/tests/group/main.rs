@@ -1,8 +1,20 @@
 //! Tests of a process group from outside: manager, template and workers, spoken to in LSAPI and seen in `/proc`.
 
+mod bad_template;
+mod core_dumps;
+mod fork_safety;
 mod group;
+mod limits;
+mod no_resources;
+mod nothing_lost;
+mod parent_death;
 mod pool;
 mod processes;
+mod runaway;
+mod stand;
+mod stops;
 #[path = "../process/support.rs"]
 #[expect(dead_code, reason = "the tests of one process use the rest")]
 mod support;
+mod traffic;
+mod wake_ups;

@@ -1,0 +1,150 @@
+//! Stops at random moments of a request. Whatever was acknowledged is answered, and nothing hangs.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use lsapi::{PacketType, RequestBuilder};
+use rustix::process::Signal;
+
+use crate::group::{self, Group, application};
+use crate::support::{Connection, Event, Response, Start};
+
+/// Stops of each model.
+const STOPS: u32 = 250;
+
+/// Groups, or workers, that run at the same time.
+const AT_A_TIME: usize = 8;
+
+/// What may pass until all is over: well below the graceful timeout of 23 s, since no request takes long.
+const TIME_TO_STOP: Duration = Duration::from_secs(10);
+
+/// Reads what comes, takes its time, and answers in several packets.
+const SOURCE: &str = "import time\n\
+    def application(environ, start_response):\n\
+    \x20   body = environ['wsgi.input'].read()\n\
+    \x20   time.sleep(len(body) / 1e6)\n\
+    \x20   start_response('200 OK', [])\n\
+    \x20   yield b'x' * 1000\n\
+    \x20   time.sleep(len(body) / 1e6)\n\
+    \x20   yield body\n";
+
+/// Connects until it is refused, and sends requests until the connection ends. Returns how many were answered.
+fn client(socket: &Path, seed: u64) -> u32 {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut answered = 0;
+    while let Ok(stream) = std::os::unix::net::UnixStream::connect(socket) {
+        let mut connection = Connection::new(stream);
+        let mut on_this = 0;
+        while on_this < 5 && request(&mut connection, &mut random) {
+            on_this += 1;
+        }
+        answered += on_this;
+    }
+    answered
+}
+
+/// One request, sent in pieces with pauses between. Returns whether the connection can take another.
+fn request(connection: &mut Connection, random: &mut fastrand::Rng) -> bool {
+    let body = vec![b'b'; random.usize(..4000)];
+    let head = RequestBuilder::new("POST", "/").body_len(body.len() as u64).encode();
+    let cut = random.usize(..head.len());
+    for piece in [&head[..cut], &head[cut..], &body[..]] {
+        connection.send_until_closed(piece);
+        std::thread::sleep(Duration::from_micros(random.u64(..500)));
+    }
+    let mut response = Response::default();
+    while connection.next(&mut response) != Event::End {
+        if response.packets.last() == Some(&PacketType::RespEnd) {
+            assert_eq!((response.status, response.body.len()), (200, 1000 + body.len()), "{response:?}");
+            return !response.packets.contains(&PacketType::ConnClose);
+        }
+    }
+    let acknowledged = response.packets.iter().any(|&packet| packet != PacketType::ConnClose);
+    assert!(!acknowledged, "acknowledged and not answered: {response:?}");
+    false
+}
+
+/// Starts one after the other, lets it serve, and stops it at a random moment with one of the ways to.
+fn stop_often(start: impl Fn() -> Start + Sync) {
+    let left = AtomicU32::new(STOPS);
+    let answered = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Ok(round) =
+                    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                {
+                    answered.fetch_add(stop(start(), round), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let answered = answered.into_inner();
+    assert!(answered > STOPS, "only {answered} requests were answered at all");
+}
+
+fn stop(start: Start, round: u32) -> u32 {
+    let mut group = Group::start_only(start);
+    let begun = Instant::now();
+    let answered = std::thread::scope(|scope| {
+        let socket = group.socket();
+        let clients: Vec<_> =
+            (0..2).map(|_| fastrand::u64(..)).map(|seed| scope.spawn(move || client(socket, seed))).collect();
+        // Every tenth while it starts.
+        if !round.is_multiple_of(10) {
+            group.log("serving");
+            std::thread::sleep(Duration::from_micros(fastrand::u64(..60_000)));
+        }
+        let ways = [&[Signal::TERM][..], &[Signal::USR1], &[Signal::TERM, Signal::USR1], &[Signal::INT]];
+        for &signal in ways[fastrand::usize(..ways.len())] {
+            group.signal(signal);
+        }
+        group.wait_gone(TIME_TO_STOP);
+        clients
+            .into_iter()
+            .map(|client| client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .sum()
+    });
+    let status = group.wait();
+    let said = group.said();
+    // A process that has just been started has no handlers yet, and nothing to answer.
+    let is_early = said.is_empty() && status.signal().is_some();
+    assert!(status.success() || is_early, "{status} after {:?}:\n{said}", begun.elapsed());
+    assert!(!said.contains("Traceback") && !said.contains("was killed by"), "{said}");
+    answered
+}
+
+#[test]
+fn a_group_stopped_at_any_moment_answers_what_it_has_acknowledged() {
+    stop_often(|| application(SOURCE, 2));
+}
+
+#[test]
+fn a_worker_without_a_group_stopped_at_any_moment_answers_what_it_has_acknowledged() {
+    stop_often(|| application(SOURCE, 0));
+}
+
+#[test]
+fn a_signal_to_all_processes_is_one_graceful_stop() {
+    for signal in [Signal::TERM, Signal::USR1, Signal::INT] {
+        let mut group = Group::start(application(SOURCE, 4));
+        let answered: u32 = std::thread::scope(|scope| {
+            let socket = group.socket();
+            let clients: Vec<_> = (0..4).map(|seed| scope.spawn(move || client(socket, seed))).collect();
+            group::eventually(&group, "four workers", || (group.workers().len() == 4).then_some(()));
+            // As `killall lswsgi` does.
+            group.members().into_iter().for_each(|pid| group::send(pid, signal));
+            group.wait_gone(TIME_TO_STOP);
+            clients
+                .into_iter()
+                .map(|client| client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .sum()
+        });
+        assert_eq!(group.wait().code(), Some(0), "{signal:?}:\n{}", group.said());
+        assert!(answered > 0);
+        let said = group.said();
+        assert!(!said.contains("was killed by") && said.matches("template ready").count() == 1, "{said}");
+    }
+}
