@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use crate::cli::Arguments;
 use crate::error::Error;
+use crate::exit_code;
 use crate::python::inspect::{self, Installation, Running};
 use crate::python::{embed, load};
 use crate::settings::Settings;
 use crate::start::Start;
-use crate::{exit_code, log};
 
 /// What has been found out.
 #[derive(Debug, Default, Serialize)]
@@ -56,7 +56,6 @@ struct Limits {
 /// # Errors
 /// What keeps the application from being served, and [`Error::ThreadsAlive`].
 pub fn check(arguments: &Arguments, json: bool) -> Result<(), Error> {
-    log::set_level(arguments.log_level);
     // What the application prints while it is imported must not get into the report.
     let stdout = rustix::stdio::stdout().try_clone_to_owned().map(File::from);
     let mut stdout = stdout.map_err(Error::system("cannot keep standard output"))?;

@@ -31,11 +31,29 @@ impl Level {
     }
 }
 
+/// What a line looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[repr(u8)]
+pub enum Format {
+    /// Time, pid, level and text.
+    #[default]
+    Text,
+    /// An object with these.
+    Json,
+}
+
+static FORMAT: AtomicU8 = AtomicU8::new(Format::Text as u8);
+
 static THRESHOLD: AtomicU8 = AtomicU8::new(Level::Info as u8);
 
 /// Lines above `level` are dropped from now on.
 pub fn set_level(level: Level) {
     THRESHOLD.store(level as u8, Ordering::Relaxed);
+}
+
+/// What lines look like from now on.
+pub fn set_format(format: Format) {
+    FORMAT.store(format as u8, Ordering::Relaxed);
 }
 
 /// Logs at [`Level::Error`].

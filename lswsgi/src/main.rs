@@ -11,6 +11,7 @@ fn main() -> ExitCode {
     };
     let result = match &line.command {
         Some(Command::Check { arguments, json }) => lswsgi::check::check(arguments, *json),
+        None if line.print_config => lswsgi::settings::print_config(&line.arguments, line.json),
         None => lswsgi::run::run(&line.arguments),
     };
     match result {

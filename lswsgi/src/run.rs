@@ -24,7 +24,6 @@ use crate::{group, log, parent, service, stderr_log, sys};
 /// Whatever kept it from serving its application; see [`Error::exit_code`]. A worker that a server has started answers
 /// requests until then: a server takes a process that ends at once for one that is slow to start, and its clients wait.
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
-    log::set_level(arguments.log_level);
     let mut settings = Settings::new(arguments, &|name| std::env::var_os(name));
     // The first thing, so that a parent that dies while Python starts is noticed.
     if settings.parent_check {
