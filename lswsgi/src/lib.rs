@@ -30,6 +30,7 @@ pub mod error;
 pub mod exit_code;
 mod group;
 pub mod log;
+mod memory;
 pub mod options;
 pub mod parent;
 pub mod python;

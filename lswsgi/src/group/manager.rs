@@ -21,6 +21,7 @@ use crate::group::policy::{Means, Obtain, Overdue, Policy};
 use crate::group::signals::Signals;
 use crate::group::source::{End, Event, Source};
 use crate::group::workers::{Measure, Phase, Worker, Workers};
+use crate::memory::Gauge;
 use crate::settings::Settings;
 use crate::{log, parent, sys};
 
@@ -55,6 +56,7 @@ struct Manager<'a> {
     /// Statuses of processes nobody knows, as long as the template may still tell whose they are.
     strays: Vec<(Pid, WaitStatus)>,
     memory: OutOfMemory,
+    gauge: Gauge,
     /// Since when the group stops.
     stopping: Option<Instant>,
     /// Somebody at a keyboard has asked for that.
@@ -80,6 +82,7 @@ pub(crate) fn run(settings: &Settings, listener: Listener, by_hand: bool) -> Res
     if settings.parent_check {
         signals.watch_parent().map_err(Error::system("cannot ask for the parent's death signal"))?;
     }
+    sys::title::set_role("manager", settings.file());
     let policy = Policy::new(settings);
     // Workers whose exit handlers run keep their slot while another serves in their place.
     let board = Board::new(2 * policy.most()).map_err(Error::system("cannot get memory for the group"))?;
@@ -107,6 +110,7 @@ pub(crate) fn run(settings: &Settings, listener: Listener, by_hand: bool) -> Res
         links: BTreeMap::new(),
         strays: Vec::new(),
         memory: OutOfMemory::new(),
+        gauge: Gauge::new(settings.group.min_free_memory),
         stopping: None,
         interrupted: false,
         childless: Instant::now(),
@@ -421,7 +425,7 @@ impl Manager<'_> {
     fn means(&self, now: Instant) -> Means {
         Means {
             can_fork: self.source.can_fork(now),
-            sparing: self.source.is_failing() || is_short(self.settings),
+            sparing: self.source.is_failing() || self.gauge.is_short(now),
         }
     }
 
@@ -544,7 +548,7 @@ impl Manager<'_> {
         if self.stopping.is_some() || !self.door.waiting.is_empty() || self.door.knocking {
             return;
         }
-        for (slot, order) in self.policy.trim(&self.workers, now, is_short(self.settings)) {
+        for (slot, order) in self.policy.trim(&self.workers, now, self.gauge.is_short(now)) {
             self.order(slot, order, now);
         }
         while self.policy.wants_spare(&self.workers, self.means(now)) && self.fork(now).is_some() {}
@@ -664,8 +668,4 @@ const fn complaint(why: Overdue) -> &'static str {
         Overdue::ExitHandlers => "does not end (--exit-timeout)",
         Overdue::Stop => "has not ended its request (--graceful-timeout)",
     }
-}
-
-fn is_short(_settings: &Settings) -> bool {
-    false
 }

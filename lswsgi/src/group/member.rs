@@ -80,6 +80,7 @@ impl Drop for Member {
 impl Member {
     /// The worker at the other end of `channel`.
     pub(super) fn new(channel: Channel) -> Self {
+        sys::title::set_role("worker starting", None);
         sys::keep_from_children(Own::Channel, Some(channel.as_fd().as_raw_fd()));
         Self { channel, greeting: Greeting::Pid }
     }

@@ -83,6 +83,7 @@ impl Template<'_> {
     /// Lives as the template, and as the worker where one is forked. Returns when the worker is done; the template ends
     /// where it stands.
     fn live(&mut self) -> Result<(), Error> {
+        sys::title::set_role("template", self.settings.file());
         let mut is_worker = false;
         let prepared = settle(&self.channel, self.manager).and_then(|()| Start::prepare(self.settings));
         let result = prepared.and_then(|start| {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::application::Application;
@@ -74,6 +74,13 @@ impl Settings {
         let effective = Effective::read(arguments, env);
         effective.set_up_log();
         effective.settings
+    }
+}
+
+impl Settings {
+    /// The application's file, if the command line names one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.application.as_ref().map(|application| &*application.path)
     }
 }
 

@@ -7,7 +7,8 @@
 //! * `process`: children of our own;
 //! * `shared`: memory manager, template and workers have in common;
 //! * `descriptors`: sockets and files of which only the number is known;
-//! * `environment`: variables of this process.
+//! * `environment`: variables of this process;
+//! * `title`: what `ps` shows of it.
 
 mod descriptors;
 mod environment;
@@ -16,6 +17,7 @@ mod handlers;
 mod mask;
 mod process;
 mod shared;
+pub(crate) mod title;
 
 use std::ffi::c_int;
 use std::io;

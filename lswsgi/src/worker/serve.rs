@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use crate::board::{self, Order, Place, Slot};
 use crate::error::Error;
 use crate::settings::Settings;
+use crate::sys::title;
 use crate::worker::connections::{Arrival, Connections, Greeting};
 use crate::worker::exchange::{Detach, Exchange};
 use crate::worker::inbound::{Inbound, Wait};
@@ -127,6 +128,9 @@ pub(crate) fn serve<H: Handler>(
         served: 0,
         leave: None,
     };
+    // Of a group, the manager's title says what is served; other processes' lines are not next to it.
+    let file = if place.is_some() { None } else { settings.file() };
+    title::set_role(title::WORKER, file);
     worker.slot.ready();
     connections.ready();
     let result = worker.serve_connections(connections);
@@ -247,6 +251,7 @@ impl<H: Handler> Worker<'_, H> {
             Next::Leave { idle } => return self.after_announcement(idle),
         };
         self.slot.begin(request.request_method().unwrap_or_default(), url(&request));
+        title::set_busy(true);
         let began = self.settings.slow_request.map(|limit| (limit, Instant::now()));
         if self.unacknowledged == Acknowledge::EachButNext {
             self.unacknowledged = Acknowledge::Each;
@@ -269,6 +274,7 @@ impl<H: Handler> Worker<'_, H> {
             self.report_if_slow(limit, began.elapsed());
         }
         self.slot.end();
+        title::set_busy(false);
         if let Verdict::Leave(leave) = verdict {
             if !keep {
                 return Step::Leave(leave);

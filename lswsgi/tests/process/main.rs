@@ -15,4 +15,5 @@ mod loading;
 mod packets;
 mod request;
 mod support;
+mod title;
 mod validator;

@@ -5,6 +5,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -67,6 +68,12 @@ impl Start {
 
     pub(crate) fn arg(mut self, arg: &str) -> Self {
         self.command.arg(arg);
+        self
+    }
+
+    /// Calls it `name`, and gives it no variables.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        self.command.arg0(name).env_clear();
         self
     }
 
