@@ -5,6 +5,7 @@ mod core_dumps;
 mod fork_safety;
 mod group;
 mod limits;
+mod member;
 mod no_resources;
 mod nothing_lost;
 mod parent_death;
@@ -16,5 +17,6 @@ mod stops;
 #[path = "../process/support.rs"]
 #[expect(dead_code, reason = "the tests of one process use the rest")]
 mod support;
+mod template;
 mod traffic;
 mod wake_ups;

@@ -4,6 +4,7 @@ mod application;
 mod check;
 mod children;
 mod command_line;
+mod connections;
 mod errors;
 mod failing;
 mod file_wrapper;
