@@ -323,10 +323,12 @@ impl<H: Handler> Worker<'_, H> {
 
     /// Whether this worker leaves after the request that has just come.
     fn is_last_request(&self) -> bool {
-        let served = self.served;
-        let may_leave =
-            || served >= self.may_leave_from && self.place.is_some_and(|place| place.take_recycling());
-        served >= self.max_requests || may_leave()
+        if self.served < self.may_leave_from {
+            return false;
+        }
+        // Also one that must leave keeps others from doing so before they must.
+        let is_alone_in_it = self.place.is_some_and(|place| place.take_recycling());
+        is_alone_in_it || self.served >= self.max_requests
     }
 
     /// Whether so many workers have a connection that this one gives its own up (LSAPI_MAX_BUSY_WORKER).
