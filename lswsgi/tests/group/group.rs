@@ -135,20 +135,27 @@ impl Group {
     }
 }
 
-impl Drop for Group {
-    fn drop(&mut self) {
+impl Group {
+    /// Kills whatever is left of it.
+    pub(crate) fn kill(&self) {
         let deadline = Instant::now() + PATIENCE;
-        // One that is forking while we look is found the next time. The manager is waited for by its own drop.
+        // One that is forking while we look is found the next time.
         loop {
-            let members = self.members();
-            let live = |pid: &&u32| processes::state(**pid).is_some_and(|state| state != 'Z');
-            let live: Vec<u32> = members.iter().filter(live).copied().collect();
-            if live.is_empty() || Instant::now() > deadline {
+            let mut members = self.members();
+            members.retain(|&pid| processes::state(pid).is_some_and(|state| state != 'Z'));
+            if members.is_empty() || Instant::now() > deadline {
                 return;
             }
-            live.into_iter().for_each(|pid| send(pid, Signal::KILL));
+            members.into_iter().for_each(|pid| send(pid, Signal::KILL));
             std::thread::yield_now();
         }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // The process that was started is waited for by its own drop.
+        self.kill();
     }
 }
 

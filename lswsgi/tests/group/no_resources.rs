@@ -1,12 +1,24 @@
 //! What is left when the operating system refuses something: processes, descriptors.
 
 use crate::group::{Group, application, below};
+use crate::pool::{Pool, tended};
 use crate::processes;
 
 const SOURCE: &str = "import os, time\n\
     def application(environ, start_response):\n\
     \x20   start_response('200 OK', [])\n\
     \x20   return [b'%d' % os.getpid()]\n";
+
+/// Makes one connection after the other, each of which the client keeps, and then uses all of them again.
+fn connect_often(group: &Group, count: usize) {
+    let pools: Vec<Pool> = (0..count).map(|_| Pool::new(group.socket().to_owned())).collect();
+    tended(&pools, || {
+        for pool in pools.iter().chain(&pools) {
+            let response = pool.get("/").unwrap_or_else(|lost| panic!("{lost:?}\n{}", group.said()));
+            assert_eq!(response.status, 200, "{}", group.said());
+        }
+    });
+}
 
 #[test]
 fn without_processes_to_spare_those_that_are_there_serve_on() {
@@ -23,32 +35,18 @@ fn without_processes_to_spare_those_that_are_there_serve_on() {
     let (inherit, ambient) = (format!("--inh-caps={read}"), format!("--ambient-caps={read}"));
     let program = ["setpriv", &user, "--clear-groups", &inherit, &ambient, "prlimit", "--nproc=5"];
     let group = Group::start(below(application(SOURCE, 8), &program));
-    let mut connections: Vec<_> = (0..2).map(|_| group.connect()).collect();
-    connections.iter_mut().for_each(|connection| assert_eq!(connection.get("/").status, 200));
-    let before = group.workers();
     // More than can be: an idle connection is given up for each.
-    for _ in 0..20 {
-        let mut connection = group.connect();
-        assert_eq!(connection.get("/").status, 200, "{}", group.said());
-        connections.push(connection);
-    }
+    connect_often(&group, 20);
     group.log("cannot fork");
-    assert!(group.workers().len() <= 4, "{before:?}: {}", group.said());
+    assert!(group.workers().len() <= 4, "{}", group.said());
     assert!(group.said().matches("cannot fork").count() < 20, "{}", group.said());
 }
 
 #[test]
 fn without_descriptors_to_spare_those_workers_that_are_there_serve_on() {
     let group = Group::start(below(application(SOURCE, 32), &["prlimit", "--nofile=20"]));
-    let mut connections: Vec<_> = (0..6).map(|_| group.connect()).collect();
-    connections.iter_mut().for_each(|connection| assert_eq!(connection.get("/").status, 200));
-    for _ in 0..40 {
-        let mut connection = group.connect();
-        assert_eq!(connection.get("/").status, 200, "{}", group.said());
-        connections.push(connection);
-    }
+    connect_often(&group, 40);
     assert!(processes::descriptors(group.pid()) <= 20);
-    drop(connections);
     // And when there are descriptors again, all is as before.
     for _ in 0..40 {
         assert_eq!(group.connect().get("/").status, 200, "{}", group.said());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::group::{self, Group, application};
-use crate::pool::Pool;
+use crate::pool::{Pool, tended};
 use crate::traffic::{self, noting};
 
 /// Requests after which a worker leaves.
@@ -145,23 +145,21 @@ fn nothing_is_lost_when_the_template_is_killed_and_another_is_there_within_two_s
 fn more_connections_than_workers_are_all_served_in_turn() {
     let mut group = Group::start(application(&noting("0"), 4));
     let pools: Vec<Pool> = (0..16).map(|_| Pool::new(group.socket().to_owned())).collect();
-    for round in 0..20 {
-        for (number, pool) in pools.iter().enumerate() {
-            let response = pool.get(&format!("/?{}", round * 16 + number)).expect("an answer");
-            assert_eq!(response.status, 200, "{}", group.said());
+    let ask = |pool: &Pool, id: usize| {
+        let response =
+            pool.get(&format!("/?{id}")).unwrap_or_else(|lost| panic!("{lost:?}\n{}", group.said()));
+        assert_eq!(response.status, 200, "{}", group.said());
+    };
+    tended(&pools, || {
+        for round in 0..20 {
+            pools.iter().enumerate().for_each(|(number, pool)| ask(pool, round * 16 + number));
         }
-    }
-    // And all at once.
-    std::thread::scope(|scope| {
-        for (number, pool) in pools.iter().enumerate() {
-            let group = &group;
-            scope.spawn(move || {
-                for round in 20..40 {
-                    let response = pool.get(&format!("/?{}", round * 16 + number)).expect("an answer");
-                    assert_eq!(response.status, 200, "{}", group.said());
-                }
-            });
-        }
+        // And all at once.
+        std::thread::scope(|scope| {
+            for (number, pool) in pools.iter().enumerate() {
+                scope.spawn(move || (20..40).for_each(|round| ask(pool, round * 16 + number)));
+            }
+        });
     });
     assert!(group.workers().len() <= 5, "four, and a third of that more");
     group.signal(Signal::TERM);

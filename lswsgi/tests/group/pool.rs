@@ -3,7 +3,7 @@
 //! What it does is what LiteSpeed does, and no more:
 //! * idle connections are a stack: the one used last is used next; a new one is made when none is idle;
 //! * one request at a time on a connection; it goes back on the stack after RESP_END unless CONN_CLOSE came;
-//! * an idle connection on which something has arrived (CONN_CLOSE, or its end) is closed and not used again;
+//! * an idle connection on which something has arrived (CONN_CLOSE, or its end) is closed at once and not used again;
 //! * a request is sent once. The one exception: a connection *from the stack* that turns out to have been closed before the
 //!   first byte of an answer (lsapi 1.7: nothing has accepted the request) is replaced, and the request sent on the next one.
 //!
@@ -11,11 +11,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use lsapi::{PacketType, RequestBuilder};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::support::{Connection, Event, Response};
+
+/// How often idle connections are looked at: the real server waits for events on all of them.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// The pool. Threads share it.
 pub(crate) struct Pool {
@@ -36,6 +41,28 @@ pub(crate) struct Lost {
     pub(crate) response: Response,
     /// The worker that had it, as far as it is known.
     pub(crate) worker: Option<u32>,
+}
+
+/// Does `body`, and meanwhile closes the idle connections of `pools` on which something arrives.
+pub(crate) fn tended<T>(pools: &[Pool], body: impl FnOnce() -> T) -> T {
+    /// Also when `body` panics.
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                pools.iter().for_each(Pool::tend);
+                std::thread::sleep(LOOK);
+            }
+        });
+        let _over = Over(&over);
+        body()
+    })
 }
 
 impl Pool {
@@ -70,14 +97,13 @@ impl Pool {
         }
     }
 
+    fn tend(&self) {
+        self.idle.lock().expect("no thread panics with the lock").retain(Pooled::is_silent);
+    }
+
     fn take(&self) -> Option<Pooled> {
-        let mut idle = self.idle.lock().expect("no thread panics with the lock");
-        while let Some(pooled) = idle.pop() {
-            if pooled.is_silent() {
-                return Some(pooled);
-            }
-        }
-        None
+        self.tend();
+        self.idle.lock().expect("no thread panics with the lock").pop()
     }
 
     fn give_back(&self, mut pooled: Pooled, response: &Response) {

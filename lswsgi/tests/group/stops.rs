@@ -1,6 +1,7 @@
 //! Stops at random moments of a request. Whatever was acknowledged is answered, and nothing hangs.
 
 use std::os::unix::process::ExitStatusExt as _;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -88,10 +89,7 @@ fn stop_often(start: impl Fn() -> Start + Sync) {
 fn stop(start: Start, round: u32) -> u32 {
     let mut group = Group::start_only(start);
     let begun = Instant::now();
-    let answered = std::thread::scope(|scope| {
-        let socket = group.socket();
-        let clients: Vec<_> =
-            (0..2).map(|_| fastrand::u64(..)).map(|seed| scope.spawn(move || client(socket, seed))).collect();
+    let answered = with_clients(&group, 2, || {
         // Every tenth while it starts.
         if !round.is_multiple_of(10) {
             group.log("serving");
@@ -102,10 +100,6 @@ fn stop(start: Start, round: u32) -> u32 {
             group.signal(signal);
         }
         group.wait_gone(TIME_TO_STOP);
-        clients
-            .into_iter()
-            .map(|client| client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .sum()
     });
     let status = group.wait();
     let said = group.said();
@@ -114,6 +108,27 @@ fn stop(start: Start, round: u32) -> u32 {
     assert!(status.success() || is_early, "{status} after {:?}:\n{said}", begun.elapsed());
     assert!(!said.contains("Traceback") && !said.contains("was killed by"), "{said}");
     answered
+}
+
+/// Does `body` while `count` clients send requests, which they do until nobody listens. Returns how many were answered.
+fn with_clients(group: &Group, count: usize, body: impl FnOnce()) -> u32 {
+    /// Clients would never end if `body` panics before the group stops.
+    struct Stop<'a>(&'a Group);
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                self.0.kill();
+            }
+        }
+    }
+    std::thread::scope(|scope| {
+        let client = || client(group.socket(), fastrand::u64(..));
+        let clients: Vec<_> = (0..count).map(|_| scope.spawn(client)).collect();
+        let stop = Stop(group);
+        body();
+        drop(stop);
+        clients.into_iter().map(|client| client.join().unwrap_or_else(|panic| resume_unwind(panic))).sum()
+    })
 }
 
 #[test]
@@ -130,17 +145,11 @@ fn a_worker_without_a_group_stopped_at_any_moment_answers_what_it_has_acknowledg
 fn a_signal_to_all_processes_is_one_graceful_stop() {
     for signal in [Signal::TERM, Signal::USR1, Signal::INT] {
         let mut group = Group::start(application(SOURCE, 4));
-        let answered: u32 = std::thread::scope(|scope| {
-            let socket = group.socket();
-            let clients: Vec<_> = (0..4).map(|seed| scope.spawn(move || client(socket, seed))).collect();
+        let answered = with_clients(&group, 4, || {
             group::eventually(&group, "four workers", || (group.workers().len() == 4).then_some(()));
             // As `killall lswsgi` does.
             group.members().into_iter().for_each(|pid| group::send(pid, signal));
             group.wait_gone(TIME_TO_STOP);
-            clients
-                .into_iter()
-                .map(|client| client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .sum()
         });
         assert_eq!(group.wait().code(), Some(0), "{signal:?}:\n{}", group.said());
         assert!(answered > 0);

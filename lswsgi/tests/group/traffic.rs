@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::group::Group;
-use crate::pool::{Lost, Pool};
+use crate::pool::{Lost, Pool, tended};
 
 /// Connections that are in use at the same time.
 pub(crate) const CONNECTIONS: usize = 8;
@@ -43,27 +43,27 @@ pub(crate) struct Outcome {
 
 /// Sends requests over [`CONNECTIONS`] connections as long as `go_on` says so for the next id.
 pub(crate) fn send(group: &Group, go_on: impl Fn(u64) -> bool + Sync) -> Outcome {
-    let pool = Pool::new(group.socket().to_owned());
+    let pools = [Pool::new(group.socket().to_owned())];
+    let [pool] = &pools;
     let next = AtomicU64::new(0);
     let (sent, lost) = (AtomicU64::new(0), Mutex::new(HashMap::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..CONNECTIONS {
-            scope.spawn(|| {
-                loop {
-                    let id = next.fetch_add(1, Ordering::Relaxed);
-                    if !go_on(id) {
-                        return;
-                    }
-                    sent.fetch_max(id + 1, Ordering::Relaxed);
-                    match pool.get(&format!("/?{id}")) {
-                        Ok(response) => assert_eq!(response.status, 200, "{response:?}\n{}", group.said()),
-                        Err(failed) => {
-                            lost.lock().expect("no thread panics with the lock").insert(id, failed);
-                        }
-                    }
+    let one_after_the_other = || {
+        loop {
+            let id = next.fetch_add(1, Ordering::Relaxed);
+            if !go_on(id) {
+                return;
+            }
+            sent.fetch_max(id + 1, Ordering::Relaxed);
+            match pool.get(&format!("/?{id}")) {
+                Ok(response) => assert_eq!(response.status, 200, "{response:?}\n{}", group.said()),
+                Err(failed) => {
+                    lost.lock().expect("no thread panics with the lock").insert(id, failed);
                 }
-            });
+            }
         }
+    };
+    tended(&pools, || {
+        std::thread::scope(|scope| (0..CONNECTIONS).for_each(|_| drop(scope.spawn(one_after_the_other))));
     });
     Outcome {
         sent: sent.into_inner(),
