@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use mock_lsws::scenario::{
-    Action, Expect, Generate, MAIN, Mode, Outgoing, Program, Scenario, Sending, SignalTarget, Step,
+    Action, Expect, Generate, MAIN, Outgoing, Program, Scenario, Sending, SignalTarget, Step,
 };
 
 use crate::checkout;
@@ -24,10 +24,10 @@ pub fn explain(case: &Scenario) -> String {
     for need in &case.needs {
         line("needs", &format!("{need}: {}", need.meaning()));
     }
-    let input = match case.start.mode {
-        Mode::Worker => "descriptor 0 is a connection",
-        Mode::Listen => "descriptor 0 is a listening socket",
-    };
+    let mut input = case.start.mode.meaning().to_owned();
+    if let Some(address) = &case.start.address {
+        let _ = write!(input, ", {address}");
+    }
     let env: String = case.start.env.0.iter().map(|(name, value)| format!(", {name}={value}")).collect();
     let args: String = case.start.args.iter().map(|word| format!(" {word}")).collect();
     let program = match &case.start.program {
@@ -97,11 +97,21 @@ fn words(action: &Action) -> String {
         Action::Close => "closes the connection".into(),
         Action::HalfClose => "closes its sending half".into(),
         Action::Reset => "resets the connection".into(),
+        Action::Clients(clients) => {
+            let distinct: String =
+                clients.distinct.keys().map(|name| format!(", counting values of `{name}`")).collect();
+            let (count, sent) = (clients.count, sent(&clients.sending));
+            format!(
+                "{count} clients at once: each {sent} and expects {}{distinct}",
+                expected(&clients.expect)
+            )
+        }
         Action::Signal(signal, target) => {
             let name = mock_lsws::signal::name(signal.as_raw()).unwrap_or("a signal");
             match target {
                 SignalTarget::Subject => format!("sends {name} to the application"),
                 SignalTarget::Parent => "lets the server die".into(),
+                SignalTarget::All => format!("sends {name} to the application and all processes below it"),
                 SignalTarget::Pid(pid) => format!("sends {name} to process {pid}"),
             }
         }

@@ -31,6 +31,7 @@ pub const DEFAULT_UMASK: u32 = 0o022;
 pub struct AppCommand {
     program: PathBuf,
     args: Vec<OsString>,
+    closed_input: bool,
     env: Vec<(OsString, OsString)>,
     directory: Option<PathBuf>,
     umask: u32,
@@ -69,6 +70,7 @@ impl AppCommand {
         Self {
             program: program.into(),
             args: Vec::new(),
+            closed_input: false,
             env: Vec::new(),
             directory: None,
             umask: DEFAULT_UMASK,
@@ -90,6 +92,13 @@ impl AppCommand {
     #[must_use]
     pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Closes descriptor 0 of the process, whatever it is given there: no server does that, and people do.
+    #[must_use]
+    pub fn closed_input(mut self) -> Self {
+        self.closed_input = true;
         self
     }
 
@@ -192,6 +201,7 @@ impl AppCommand {
         Ok(LaunchSpec {
             program: self.program.clone().into_os_string(),
             args: self.args.clone(),
+            closed_input: self.closed_input,
             env: self.environment(),
             directory: self.working_directory().into_os_string(),
             umask: self.umask,

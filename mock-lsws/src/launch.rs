@@ -23,6 +23,9 @@ pub(crate) struct LaunchSpec {
     /// Absolute path of the binary; it is also `argv[0]`.
     pub(crate) program: OsString,
     pub(crate) args: Vec<OsString>,
+    /// Descriptor 0 is closed in it, whatever travels with this.
+    #[serde(default)]
+    pub(crate) closed_input: bool,
     /// `KEY=VALUE` strings in the order the process gets them.
     pub(crate) env: Vec<OsString>,
     pub(crate) directory: OsString,
@@ -67,6 +70,7 @@ pub(crate) fn launch(
         env: sys::ExecStrings::new(strings(&spec.env).map_err(invalid)?),
         directory: text(&spec.directory).map_err(invalid)?,
         stdio: [input.as_fd(), output.as_fd(), log.as_fd()],
+        closed_input: spec.closed_input,
         umask: spec.umask,
         nice: spec.nice,
         limits: spec

@@ -55,6 +55,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) directory: CString,
     /// Descriptors that become 0, 1 and 2. All are 3 or above, so that none is overwritten before its turn.
     pub(crate) stdio: [BorrowedFd<'a>; 3],
+    /// Whether 0 is closed after all.
+    pub(crate) closed_input: bool,
     pub(crate) umask: u32,
     pub(crate) nice: Option<i32>,
     pub(crate) limits: Vec<RawLimit>,
@@ -133,6 +135,9 @@ unsafe fn prepare_and_exec(prepared: &Prepared<'_>) -> Step {
             if libc::dup2(fd.as_raw_fd(), target) < 0 {
                 return Step::Descriptors;
             }
+        }
+        if prepared.closed_input && libc::close(0) < 0 {
+            return Step::Descriptors;
         }
         // Marked and not closed: the report pipe has to survive until exec.
         if libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) < 0 {

@@ -86,7 +86,7 @@ impl Case<'_> {
     /// Connections the application keeps although the other end of all of them is closed. Told by their inodes: those of
     /// accepted sockets carry the path of the socket they were accepted on.
     async fn held_connections(&self) -> Option<Problem> {
-        let Some(Address::Unix(path)) = self.stage.listener.as_ref().map(mock_lsws::Listener::address) else {
+        let Some(Address::Unix(path)) = &self.stage.address else {
             return None;
         };
         if self.done.has_cut_off {

@@ -6,9 +6,11 @@
 
 mod app_folder;
 mod case;
+mod clients;
 mod exchange;
 mod generate;
 mod hygiene;
+mod input;
 mod judge;
 mod log;
 mod parallel;

@@ -1,9 +1,12 @@
 //! Rows of steps that are done at the same time.
 
+use std::collections::BTreeMap;
+
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use mock_lsws::scenario::{Step, Vars};
 
 use super::case::{Case, Done};
+use super::peer::Peer;
 use super::steps::problem;
 use crate::event::Problem;
 
@@ -52,6 +55,11 @@ impl<'a> Case<'a> {
     fn branch(&mut self, steps: &'a [Step]) -> Self {
         let names = steps.iter().flat_map(Step::connections);
         let peers = names.filter_map(|name| self.peers.remove_entry(name)).collect();
+        self.part(peers)
+    }
+
+    /// A part of this case with `peers`.
+    pub(super) fn part(&self, peers: BTreeMap<String, Peer>) -> Self {
         Self {
             plan: self.plan,
             scenario: self.scenario,

@@ -75,7 +75,9 @@ fn probe<'a>(plan: &'a Plan, role: &str) -> Option<&'a Scenario> {
 /// Requires that the subject plays a role once.
 async fn play(plan: &Plan, (role, scenario): Role<'_>) -> Result<(), Error> {
     if !scenario.is_probe() {
-        return react(plan, &scenario.start, LIMIT).await?.map_or(Ok(()), |silent| Err(silent.error));
+        return react(plan, scenario.start.program.clone(), LIMIT)
+            .await?
+            .map_or(Ok(()), |silent| Err(silent.error));
     }
     let mut scenario = scenario.clone();
     if !plan.subject.takes(scenario.start.mode) {
@@ -94,7 +96,7 @@ async fn play(plan: &Plan, (role, scenario): Role<'_>) -> Result<(), Error> {
         return Ok(());
     }
     // Who says nothing at all has a plainer trouble than a wrong answer. Who was slow has been waited for.
-    match react(plan, &scenario.start, Duration::from_secs(1)).await? {
+    match react(plan, scenario.start.program.clone(), Duration::from_secs(1)).await? {
         Some(silent) if !silent.is_slow => return Err(silent.error),
         _ => {}
     }
@@ -105,6 +107,11 @@ async fn play(plan: &Plan, (role, scenario): Role<'_>) -> Result<(), Error> {
     Err(SubjectError::WrongRole { name, role: role.to_owned(), report }.into())
 }
 
+/// How the subject is tried when nothing says how it is to be started.
+fn mode(plan: &Plan) -> Mode {
+    if plan.subject.takes(Mode::Worker) { Mode::Worker } else { Mode::Listen }
+}
+
 /// A subject without a reaction.
 struct Silent {
     /// It said nothing, and did not close the connection either.
@@ -112,9 +119,9 @@ struct Silent {
     error: Error,
 }
 
-/// Sees whether the subject reacts to a request when it plays the role of `start`, rightly or not.
-async fn react(plan: &Plan, start: &Start, limit: Duration) -> Result<Option<Silent>, Error> {
-    let plainly = Start::new(start.mode, start.program.clone());
+/// Sees whether the subject reacts to a request when it runs `program`, rightly or not.
+async fn react(plan: &Plan, program: Program, limit: Duration) -> Result<Option<Silent>, Error> {
+    let plainly = Start::new(mode(plan), program);
     let first = ask(plan, &plan.subject, &plainly, limit, |_| true).await?;
     let is_slow = matches!(first.last, Some(Incoming::TimedOut));
     let reason = match (&first.last, first.exit) {
@@ -125,7 +132,7 @@ async fn react(plan: &Plan, start: &Start, limit: Duration) -> Result<Option<Sil
         (_, None) => "it closed the connection without reacting to a first request".into(),
     };
     let name = plan.subject.name.clone();
-    let role = start.program.name().to_owned();
+    let role = plainly.program.name().to_owned();
     let error = SubjectError::NotStarted { name, role, reason, stderr: first.log.tail() };
     Ok(Some(Silent { is_slow, error: error.into() }))
 }
@@ -135,9 +142,8 @@ async fn refuse(plan: &Plan) -> Result<(), Error> {
     let Some((subject, role, script)) = plan.subject.with_unknown_role(fastrand::u64(..)) else {
         return Ok(());
     };
-    let mode = if subject.takes(Mode::Worker) { Mode::Worker } else { Mode::Listen };
     let is_head = |incoming: &Incoming| status(incoming).is_some();
-    let start = Start::new(mode, Program::Role(role));
+    let start = Start::new(mode(plan), Program::Role(role));
     let answer = match ask(plan, &subject, &start, REFUSAL_LIMIT, is_head).await {
         Err(Error::Subject(_)) => return Ok(()),
         answer => answer?,
@@ -192,9 +198,9 @@ async fn ask(
     };
     let trouble =
         |trouble: String| Ok(Answer { last: None, trouble, exit: None, log: Log::read(&stage.log) });
-    let mut connection = match (main, &stage.listener) {
+    let mut connection = match (main, &stage.address) {
         (Some(peer), _) => peer.connection,
-        (None, Some(listener)) => match Connection::connect(listener.address(), &stage.transcript).await {
+        (None, Some(address)) => match Connection::connect(address, &stage.transcript).await {
             Ok(connection) => connection,
             Err(error) => return trouble(error.to_string()),
         },

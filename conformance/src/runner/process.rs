@@ -33,6 +33,10 @@ const EXITING: Duration = Duration::from_secs(2);
 /// The kernel's mark of a process on its way out.
 const PF_EXITING: u64 = 4;
 
+/// The state of a process that runs, and of one that does not, in words.
+const RUNNING: &str = "running";
+const ENDED: &str = "ended";
+
 /// A limit that is not there, as a number.
 const UNLIMITED: i64 = i64::MAX;
 
@@ -98,23 +102,50 @@ impl Case<'_> {
 
     fn compare_process(&self, expected: &ExpectProcess, vars: &mut Vars) -> Vec<Problem> {
         let app = self.stage.app();
-        let mut wrong = Vec::new();
-        if let Some(alive) = expected.alive {
-            let name = |alive| if alive { "running" } else { "ended" };
-            if app.exit().is_none() != alive {
-                let actual = app.exit().map_or_else(|| name(true).to_owned(), |exit| exit.to_string());
-                wrong.push(problem("process", name(alive), &actual));
-            }
-        }
         let mut others = self.stage.spawner.descendants();
         others.retain(|process| process.pid != app.pid());
         let (zombies, children): (Vec<_>, Vec<_>) = others.into_iter().partition(ProcessInfo::is_zombie);
-        for (field, range, processes) in [
-            ("processes below the application's", &expected.children, children),
-            ("zombies below the application's process", &expected.zombies, zombies),
+        let mut wrong = Vec::new();
+        let (pid, state) = match &expected.pid {
+            None => (app.pid(), app.exit().map_or_else(|| RUNNING.to_owned(), |exit| exit.to_string())),
+            Some(pid) => match pid.render(vars).ok().and_then(|pid| pid.parse().ok()) {
+                // Only processes of this case: others may have the number again.
+                Some(pid) if children.iter().any(|process| process.pid == pid) => (pid, RUNNING.to_owned()),
+                Some(pid) => (pid, ENDED.to_owned()),
+                None => return vec![mistake(&format!("`{}` is no process number", pid.show(vars)))],
+            },
+        };
+        let field = if expected.pid.is_some() { format!("process {pid}") } else { "process".to_owned() };
+        if let Some(alive) = expected.alive
+            && (state == RUNNING) != alive
+        {
+            wrong.push(problem(&field, if alive { RUNNING } else { ENDED }, &state));
+        }
+        if let Some(below) = expected.below
+            && mock_lsws::descendants(app.pid()).iter().any(|process| process.pid == pid) != below
+        {
+            let name = |below| if below { "below" } else { "not below" };
+            let [wanted, actual] =
+                [below, !below].map(|below| format!("{} process {}", name(below), app.pid()));
+            wrong.push(problem(&field, &wanted, &actual));
+        }
+        for (what, matcher) in [("cmdline", &expected.title), ("comm", &expected.name)] {
+            let Some(matcher) = matcher else { continue };
+            let text = std::fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text).replace('\0', " ");
+            let mismatches =
+                matcher.check(&format!("{field}, {what}"), text.trim().as_bytes(), &self.plan.root, vars);
+            wrong.extend(mismatches.into_iter().map(Problem::from));
+        }
+        let count = |processes: &[ProcessInfo]| i64::try_from(processes.len()).unwrap_or(i64::MAX);
+        let helpers = i64::from(self.plan.subject.declares.helpers);
+        let workers = (count(&children) - helpers).max(0);
+        for (field, range, count, processes) in [
+            ("processes below the application's", &expected.children, count(&children), &children),
+            ("workers below the application's process", &expected.workers, workers, &children),
+            ("zombies below the application's process", &expected.zombies, count(&zombies), &zombies),
         ] {
             let Some(range) = range else { continue };
-            let count = i64::try_from(processes.len()).unwrap_or(i64::MAX);
             if let Some(wanted) = range.refuses(count, vars) {
                 let list = processes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
                 let actual = format!("{count}{}{list}", if processes.is_empty() { "" } else { ": " });
@@ -122,11 +153,11 @@ impl Case<'_> {
             }
         }
         if let Some(range) = &expected.descriptors {
-            wrong.extend(compare("open descriptors", range, descriptors(app.pid()), vars));
+            wrong.extend(compare("open descriptors", range, descriptors(pid), vars));
         }
         for (resource, limit) in &expected.limits {
             let name = limit_name(*resource);
-            let [soft, hard] = limits(app.pid(), name);
+            let [soft, hard] = limits(pid, name);
             for (kind, range, actual) in [("soft", &limit.soft, soft), ("hard", &limit.hard, hard)] {
                 let Some(range) = range else { continue };
                 let field = format!("{kind} limit, {}", name.to_lowercase());
@@ -155,6 +186,17 @@ impl Case<'_> {
                 self.done.explains_signal = true;
                 self.stage.transcript.note(format!("{name} to process {}", app.pid()));
                 app.signal(signal)
+            }
+            SignalTarget::All => {
+                self.done.explains_signal = true;
+                let mut all = self.stage.spawner.descendants();
+                all.retain(|process| !process.is_zombie());
+                self.stage.transcript.note(format!("{name} to all {} processes", all.len()));
+                for pid in all.into_iter().filter_map(|process| Pid::from_raw(process.pid)) {
+                    // One may have ended at this moment.
+                    let _ = rustix::process::kill_process(pid, signal);
+                }
+                return Ok(());
             }
             SignalTarget::Parent => {
                 self.stage.transcript.note(format!("the server process {} dies", self.stage.spawner.pid()));

@@ -4,18 +4,20 @@ use std::ffi::OsString;
 use std::fs::Permissions;
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use mock_lsws::scenario::{HandedLimit, Mode, Program, SocketKind, Start, Template, Vars};
 use mock_lsws::{
-    AppCommand, AppLog, Connection, DEFAULT_BACKLOG, Listener, Resource, SpawnedApp, Spawner, SpawnerError,
-    Transcript, socketpair,
+    Address, AppCommand, AppLog, DEFAULT_BACKLOG, Listener, Resource, SpawnedApp, Spawner, SpawnerError,
+    Transcript,
 };
 
 use super::app_folder::AppFolder;
 use super::case::highest_core_limit;
+use super::input::{Input, free_port, reachable};
 use super::log::Log;
 use super::peer::Peer;
 use super::schedule::Plan;
@@ -32,7 +34,14 @@ pub(super) struct Stage {
     app: RwLock<Arc<SpawnedApp>>,
     command: AppCommand,
     pub(super) spawner: Spawner,
-    pub(super) listener: Option<Listener>,
+    listener: Option<Listener>,
+    /// Where connections are made to.
+    pub(super) address: Option<Address>,
+    mode: Mode,
+    /// What keeps descriptor 0 of the application as it is.
+    other_end: Mutex<Option<OwnedFd>>,
+    /// The names of addresses that are free, and the folder of the scenario's own application.
+    vars: Vars,
     /// The application's stderr.
     pub(super) log: PathBuf,
     /// The application's own folder: its working directory, and its place for temporary files.
@@ -62,8 +71,8 @@ impl Stage {
         let spawner = Spawner::start(&plan.spawner, ["spawner"]).await.map_err(runner)?;
         // The keeper removes it, however this program ends.
         let folder = spawner.make_folder(&temporary()).await.map_err(runner)?;
-        let work =
-            work(&folder, plan.place.account.as_ref()).map_err(missing("a folder for the application"))?;
+        let work = folder_of_the_application(&folder, "work", plan.place.account.as_ref())
+            .map_err(missing("a folder for the application"))?;
         let log = folder.join("stderr.log");
         let app_folder = match &start.program {
             Program::Role(_) => None,
@@ -76,17 +85,29 @@ impl Stage {
         if let Some(app_folder) = &app_folder {
             vars.note_folder(app_folder.path());
         }
+        if start.mode == Mode::Bind {
+            let sockets = folder_of_the_application(&folder, "sockets", plan.place.account.as_ref());
+            let sockets = sockets.map_err(missing("a folder for sockets"))?;
+            vars.note_free_addresses(&sockets.join("app.sock"), free_port().map_err(missing("a free port"))?);
+        }
         let render =
             |text: &Template| text.render(&vars).map_err(|error| StageError::Subject(error.to_string()));
         let mut env = vec![(OsString::from("TMPDIR"), work.clone().into_os_string())];
         for (name, value) in &start.env.0 {
             env.push((name.into(), render(value)?.into()));
         }
+        let bind_address = start.address.as_ref().map(render).transpose()?;
         let args = start.args.iter().map(render).collect::<Result<Vec<_>, _>>()?;
         let script = app_folder.as_ref().map(AppFolder::script);
         let mut command = subject
             .command(start.program.name(), script.as_deref(), &plan.place)
             .map_err(StageError::NoCommand)?;
+        if let Some(address) = &bind_address {
+            command = command.args(subject.bind_args(address));
+        }
+        if start.mode == Mode::Closed {
+            command = command.closed_input();
+        }
         command = command.args(args).envs(env).directory(work.clone()).log(AppLog::Append(log.clone()));
         if let Some(limit) = start.core_limit {
             let hard = highest_core_limit();
@@ -96,18 +117,39 @@ impl Stage {
 
         let transcript = Transcript::new();
         let listener = match (start.mode, start.socket) {
-            (Mode::Worker, _) => None,
             (Mode::Listen, SocketKind::Tcp) => {
                 Some(Listener::tcp((Ipv4Addr::LOCALHOST, 0).into(), DEFAULT_BACKLOG))
             }
             (Mode::Listen, SocketKind::Unix) => {
                 Some(Listener::unix(&folder.join("app.sock"), DEFAULT_BACKLOG))
             }
+            _ => None,
         };
         let listener = listener.transpose().map_err(missing("a listening socket"))?;
-        let (app, main) = spawn(&spawner, &command, listener.as_ref(), &transcript).await?;
+        let address = match bind_address {
+            Some(address) => Some(reachable(&address).map_err(StageError::Subject)?),
+            None => listener.as_ref().map(|listener| listener.address().clone()),
+        };
+        let mode = start.mode;
+        let input = Input::make(mode, listener.as_ref(), &transcript).map_err(missing("a descriptor 0"))?;
+        let app = spawn(&spawner, &command, input.descriptor, &transcript).await?;
         let app = RwLock::new(Arc::new(app));
-        Ok((Self { transcript, app, command, spawner, listener, log, work, app_folder }, main))
+        let other_end = Mutex::new(input.other_end);
+        let stage = Self {
+            transcript,
+            app,
+            command,
+            spawner,
+            listener,
+            address,
+            mode,
+            other_end,
+            vars,
+            log,
+            work,
+            app_folder,
+        };
+        Ok((stage, input.main))
     }
 
     /// The application's process.
@@ -120,13 +162,16 @@ impl Stage {
     /// # Errors
     /// Why it could not be started.
     pub(super) async fn start_again(&self) -> Result<Option<Peer>, String> {
-        let started = spawn(&self.spawner, &self.command, self.listener.as_ref(), &self.transcript).await;
-        let (app, main) = started.map_err(|error| match error {
+        let input = Input::make(self.mode, self.listener.as_ref(), &self.transcript);
+        let input = input.map_err(|error| format!("there is no descriptor 0: {error}"))?;
+        let started = spawn(&self.spawner, &self.command, input.descriptor, &self.transcript).await;
+        let app = started.map_err(|error| match error {
             StageError::Runner(reason) | StageError::Subject(reason) => reason,
             StageError::NoCommand(error) => error.to_string(),
         })?;
         *self.app.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(app);
-        Ok(main)
+        *self.other_end.lock().unwrap_or_else(PoisonError::into_inner) = input.other_end;
+        Ok(input.main)
     }
 
     /// The variables that a request of `start` to `subject` carries.
@@ -137,11 +182,7 @@ impl Stage {
 
     /// The names with a value before the first step.
     pub(super) fn vars(&self) -> Vars {
-        let mut vars = Vars::default();
-        if let Some(folder) = &self.app_folder {
-            vars.note_folder(folder.path());
-        }
-        vars
+        self.vars.clone()
     }
 
     /// Ends every process and returns what the application wrote to its stderr.
@@ -161,25 +202,17 @@ impl Stage {
     }
 }
 
-/// Starts `command` on `listener` or, without one, on a new connection, which is returned.
+/// Starts `command` with `input` as descriptor 0.
 async fn spawn(
     spawner: &Spawner,
     command: &AppCommand,
-    listener: Option<&Listener>,
+    input: OwnedFd,
     transcript: &Transcript,
-) -> Result<(SpawnedApp, Option<Peer>), StageError> {
-    let (input, main) = match listener {
-        Some(listener) => (listener.share().map_err(missing("a copy of the listening socket"))?, None),
-        None => {
-            let (theirs, ours) = socketpair().map_err(missing("a socket pair"))?;
-            let connection = Connection::from_socket(ours, transcript).map_err(missing("a connection"))?;
-            (theirs, Some(Peer::new(connection)))
-        }
-    };
+) -> Result<SpawnedApp, StageError> {
     let app = spawner.spawn(command, input).await;
     let app = app.map_err(|error| StageError::Subject(error.to_string()))?;
     transcript.note(format!("process {} started by {}", app.pid(), spawner.pid()));
-    Ok((app, main))
+    Ok(app)
 }
 
 /// Where the folders of cases go: the place for temporary files, or `/tmp` where the path of a socket below that would be
@@ -189,16 +222,16 @@ fn temporary() -> PathBuf {
     if place.as_os_str().len() > LONGEST { PathBuf::from("/tmp") } else { place }
 }
 
-/// Makes a folder in `folder` that belongs to the user the application runs as.
-fn work(folder: &Path, account: Option<&Account>) -> io::Result<PathBuf> {
-    let work = folder.join("work");
-    std::fs::create_dir(&work)?;
+/// Makes the folder `name` in `folder`, which belongs to the user the application runs as.
+fn folder_of_the_application(folder: &Path, name: &str, account: Option<&Account>) -> io::Result<PathBuf> {
+    let made = folder.join(name);
+    std::fs::create_dir(&made)?;
     if let Some(account) = account {
-        chown(&work, Some(account.user.uid), Some(account.user.gid))?;
+        chown(&made, Some(account.user.uid), Some(account.user.gid))?;
         // The way there; nobody else learns its name.
         std::fs::set_permissions(folder, Permissions::from_mode(0o711))?;
     }
-    Ok(work)
+    Ok(made)
 }
 
 fn missing<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> StageError {

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use lsapi::AppPacket;
-use mock_lsws::scenario::{Action, Expect, Files, MAIN, Outgoing, Pace, PacketKind, Sending, Step};
-use mock_lsws::{Connection, Incoming, SendError, within};
+use mock_lsws::scenario::{Action, Expect, Files, MAIN, Mode, Outgoing, Pace, PacketKind, Sending, Step};
+use mock_lsws::{ConnectError, Connection, Incoming, SendError, within};
 
 use super::case::Case;
 use super::peer::Peer;
@@ -12,6 +12,12 @@ use crate::event::Problem;
 
 /// How long a connection may take to end when the step does not say.
 pub(super) const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long an application may take to listen at the address it is told.
+const BIND_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often it is tried.
+const BIND_TICK: Duration = Duration::from_millis(20);
 
 /// Time between two writes of something that is sent in pieces, when the step does not say.
 const GAP: Duration = Duration::from_millis(5);
@@ -87,6 +93,7 @@ impl<'a> Case<'a> {
                 let peer = self.take(&step.on)?;
                 peer.connection.reset().map(|_| ()).map_err(|error| vec![mistake(&error.to_string())])
             }
+            Action::Clients(clients) => self.clients(clients).await,
             Action::Signal(signal, target) => self.signal(*signal, target).await,
             Action::WaitLog { line, within } => {
                 self.wait_log(line, within.map_or(END_LIMIT, |within| within.0)).await
@@ -111,7 +118,7 @@ impl<'a> Case<'a> {
 
     /// The connection `name`; `main` is opened at its first use.
     pub(super) async fn peer(&mut self, name: &str) -> Result<&mut Peer, Vec<Problem>> {
-        if !self.peers.contains_key(name) && name == MAIN && self.stage.listener.is_some() {
+        if !self.peers.contains_key(name) && name == MAIN && self.stage.address.is_some() {
             self.connect(name).await?;
         }
         self.peers.get_mut(name).ok_or_else(|| vec![not_open(name)])
@@ -124,14 +131,25 @@ impl<'a> Case<'a> {
     }
 
     pub(super) async fn connect(&mut self, name: &str) -> Result<(), Vec<Problem>> {
-        let Some(listener) = &self.stage.listener else {
+        let Some(address) = &self.stage.address else {
             return Err(vec![mistake(
                 "in worker mode there is one connection, `main`: start with mode = \"listen\"",
             )]);
         };
-        let connection = Connection::connect(listener.address(), &self.stage.transcript)
-            .await
-            .map_err(|error| vec![problem("connection", "to be accepted", &error.to_string())])?;
+        let refused =
+            |error: &ConnectError| vec![problem("connection", "to be accepted", &error.to_string())];
+        let deadline = Instant::now() + BIND_LIMIT;
+        let connection = loop {
+            match Connection::connect(address, &self.stage.transcript).await {
+                Ok(connection) => break connection,
+                // An application that makes its socket itself is given time for that.
+                Err(_) if self.scenario.start.mode == Mode::Bind && Instant::now() < deadline => {
+                    self.still_runs().await?;
+                    tokio::time::sleep(BIND_TICK).await;
+                }
+                Err(error) => return Err(refused(&error)),
+            }
+        };
         self.peers.insert(name.to_owned(), Peer::new(connection));
         Ok(())
     }
@@ -143,7 +161,7 @@ impl<'a> Case<'a> {
         folder.write(files).map_err(|error| vec![problem("files", "to be written", &error.to_string())])
     }
 
-    async fn send(&mut self, on: &str, sending: &Sending) -> Result<(), Vec<Problem>> {
+    pub(super) async fn send(&mut self, on: &str, sending: &Sending) -> Result<(), Vec<Problem>> {
         let bytes = self.bytes_of(sending)?;
         self.send_bytes(on, &bytes, &sending.pace).await
     }

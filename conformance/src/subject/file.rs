@@ -20,6 +20,7 @@ struct SubjectTable {
     cargo_package: Option<Spanned<String>>,
     binary: Option<Spanned<String>>,
     build: Option<String>,
+    bind_args: Option<Spanned<Vec<String>>>,
     hand_over: Option<Spanned<Vec<HandOver>>>,
     #[serde(default = "unprivileged")]
     user: String,
@@ -114,6 +115,14 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Subject, ScenarioError> {
             .map(|form| if *form == HandOver::Connection { Mode::Worker } else { Mode::Listen })
             .collect(),
     };
+    if let Some(bind_args) = &table.bind_args
+        && !bind_args.get_ref().iter().any(|word| word.contains("{address}"))
+    {
+        return Err(bad(
+            bind_args.span().start,
+            "`bind_args` says nowhere what the address is: write {address}, for example [\"-b\", \"{address}\"]",
+        ));
+    }
     let folder = std::path::absolute(path).ok().and_then(|path| path.parent().map(Path::to_path_buf));
     let plain = |table: BTreeMap<String, Spanned<String>>| {
         table.into_iter().map(|(name, value)| (name, value.into_inner())).collect()
@@ -123,6 +132,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Subject, ScenarioError> {
         source,
         build: table.build,
         user: table.user,
+        bind_args: table.bind_args.map(Spanned::into_inner).unwrap_or_default(),
         modes,
         provides: table.provides.into_iter().map(Spanned::into_inner).collect(),
         declares: table.declares,
@@ -189,7 +199,7 @@ mod tests {
     #[test]
     fn a_subject_is_read_whole() {
         let text = format!(
-            "{HEAD}binary = './x'\nhand_over = ['listener']\nprovides = ['group', 'early-end']\nuser = 'www-data'\n\
+            "{HEAD}binary = './x'\nhand_over = ['listener']\nbind_args = ['-l={{address}}']\nprovides = ['group', 'early-end']\nuser = 'www-data'\n\
              [declares]\nkill_window = '4s'\n[roles]\necho = 'e.x'\n\
              stderr = {{ script = 'e.x', args = ['--loud'], env = {{ A = '1' }}, request_env = {{ B = '{{script}}' }} }}\n"
         );
@@ -199,6 +209,7 @@ mod tests {
         assert_eq!(subject.declares.kill_window.0, Duration::from_secs(4));
         assert_eq!(subject.declares.max_request_packet, 65_535, "as the reference library, when not said");
         assert_eq!(subject.modes, [Mode::Listen]);
+        assert_eq!(subject.bind_args("*:90"), ["-l=*:90"]);
         assert_eq!(
             subject.request_env("stderr", None, &Place::default()),
             [("B".to_owned(), "/s/e.x".to_owned())]
@@ -228,6 +239,7 @@ mod tests {
                 "x.toml:3:10: `cargo_package` and `binary`",
             ),
             (format!("{HEAD}{source}hand_over = []\n[roles]\n"), "x.toml:4:13: `hand_over` is empty"),
+            (format!("{HEAD}{source}bind_args = ['-l']\n[roles]\n"), "x.toml:4:13: `bind_args` says nowhere"),
             (format!("{HEAD}{source}hand_over = ['conection']\n[roles]\n"), "did you mean `connection`?"),
             (
                 "name = 'x'\ncommand = ['a']\nprovides = ['threads', 'wsgi']\n[roles]\n".into(),

@@ -24,6 +24,7 @@ impl Subject {
             user: account::SELF.to_owned(),
             provides: Vec::new(),
             declares: mock_lsws::scenario::Declared::default(),
+            bind_args: Vec::new(),
             modes: vec![Mode::Worker, Mode::Listen],
             command: Vec::new(),
             env: BTreeMap::new(),
@@ -58,6 +59,7 @@ impl Subject {
         self.source = BinarySource::File(proxy.to_string_lossy().into_owned());
         self.env.clear();
         self.user = account::SELF.to_owned();
+        self.bind_args.clear();
         self.modes = vec![Mode::Worker, Mode::Listen];
         self.runs_at = Some(address.to_string());
         Ok(self)
@@ -86,6 +88,9 @@ pub(super) fn needs_process(case: &Scenario) -> Option<&'static str> {
     }
     if case.start.socket != SocketKind::Unix {
         return Some("a `socket` of its own");
+    }
+    if !matches!(case.start.mode, Mode::Worker | Mode::Listen) {
+        return Some("its `mode`");
     }
     if case.start.core_limit.is_some() {
         return Some("`core_limit`");

@@ -31,6 +31,9 @@ binary = @BINARY@
 # What it takes as descriptor 0. Cases for the other form are skipped.
 #hand_over = ["connection", "listener"]
 
+# The words that tell it to listen at {address} by itself: /path, host:port, *:port or [v6]:port.
+#bind_args = ["--listen", "{address}"]
+
 # The user it runs as when the runner is root; "self" keeps root.
 #user = "nobody"
 
@@ -43,11 +46,13 @@ binary = @BINARY@
 # What it does beyond what every application must. Cases that need something else are skipped.
 @PROVIDES@#provides = []
 
-# Where it differs from the reference library in numbers: the longest request packet it takes, in bytes, and the time it
-# may take to end a request that ignores SIGTERM.
+# Where it differs from the reference library in numbers: the longest request packet it takes, in bytes, the time it may
+# take to end a request that ignores SIGTERM, and how many processes of a group serve no requests, beside the one that was
+# started.
 #[declares]
 #max_request_packet = 65535
 #kill_window = "9s"
+#helpers = 0
 
 # Which script plays which role: a path, or a table such as
 # { script = "x", args = ["--more"], env = { A = "1" }, request_env = { B = "2" } }. Begin with one, run
@@ -109,7 +114,7 @@ mod tests {
 
         // Lines that can be put to use have no blank behind the sign.
         let is_off = |line: &&str| line.starts_with('#') && !line[1..].starts_with(' ') && line.len() > 1;
-        assert_eq!(text.lines().filter(is_off).count(), 10, "{text}");
+        assert_eq!(text.lines().filter(is_off).count(), 12, "{text}");
         let on: Vec<&str> = text.lines().map(|line| if is_off(&line) { &line[1..] } else { line }).collect();
         let subject = file::parse(Path::new("/s/x.toml"), &on.join("\n")).unwrap();
         assert_eq!(subject.roles().collect::<Vec<_>>(), ["big", "hello"]);

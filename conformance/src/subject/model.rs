@@ -28,6 +28,8 @@ pub struct Subject {
     pub provides: Vec<Capability>,
     /// Its own numbers.
     pub declares: Declared,
+    /// The words behind its command that tell it `{address}` to listen at; none if it cannot do that.
+    pub(super) bind_args: Vec<String>,
     /// What it takes as descriptor 0.
     pub(super) modes: Vec<Mode>,
     pub(super) command: Vec<String>,
@@ -67,10 +69,20 @@ impl Subject {
         self.roles.contains_key(role)
     }
 
-    /// Whether it takes what `mode` puts on descriptor 0.
+    /// Whether it takes what `mode` puts on descriptor 0. What is no use to anybody everybody has to take.
     #[must_use]
     pub fn takes(&self, mode: Mode) -> bool {
-        self.modes.contains(&mode)
+        match mode {
+            Mode::Worker | Mode::Listen => self.modes.contains(&mode),
+            Mode::Bind => !self.bind_args.is_empty(),
+            Mode::Null | Mode::Pipe | Mode::Closed | Mode::Unconnected => true,
+        }
+    }
+
+    /// The words that tell it to listen at `address`.
+    #[must_use]
+    pub fn bind_args(&self, address: &str) -> Vec<String> {
+        self.bind_args.iter().map(|word| word.replace("{address}", address)).collect()
     }
 
     /// The subject with one more role, which does not exist: its name and its script have `number` in them. Nothing if
@@ -104,8 +116,13 @@ impl Subject {
             return Some(format!("{name} has no role `{role}`"));
         }
         if !self.takes(case.start.mode) {
-            let form = if case.start.mode == Mode::Worker { "connection" } else { "listener" };
-            return Some(format!("{name} takes no {form} as descriptor 0"));
+            return Some(match case.start.mode {
+                Mode::Bind => {
+                    format!("{name} has no `bind_args`: nobody knows how it is told where to listen")
+                }
+                Mode::Worker => format!("{name} takes no connection as descriptor 0"),
+                _ => format!("{name} takes no listener as descriptor 0"),
+            });
         }
         if let Some(address) = &self.runs_at
             && let Some(what) = foreign::needs_process(case)

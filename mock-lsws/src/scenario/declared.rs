@@ -14,17 +14,19 @@ pub struct Declared {
     pub max_request_packet: u32,
     /// The time between the limit of a request that will not end and the end of its process.
     pub kill_window: Time,
+    /// The processes of a group that serve no requests, beside the one that was started.
+    pub helpers: u32,
 }
 
 impl Default for Declared {
     fn default() -> Self {
-        Self { max_request_packet: 65_535, kill_window: Time(Duration::from_secs(9)) }
+        Self { max_request_packet: 65_535, kill_window: Time(Duration::from_secs(9)), helpers: 0 }
     }
 }
 
 impl Declared {
     /// The names there are, as a subject file writes them.
-    pub const NAMES: [&str; 2] = ["max_request_packet", "kill_window"];
+    pub const NAMES: [&str; 3] = ["max_request_packet", "kill_window", "helpers"];
 
     /// The value of `name` as a scenario would write it: a number, or a duration such as `9s`.
     #[must_use]
@@ -32,6 +34,7 @@ impl Declared {
         match name {
             "max_request_packet" => Some(self.max_request_packet.to_string()),
             "kill_window" => Some(self.kill_window.to_string()),
+            "helpers" => Some(self.helpers.to_string()),
             _ => None,
         }
     }
@@ -44,10 +47,10 @@ mod tests {
     #[test]
     fn every_name_can_be_set_and_asked_for() {
         let declared: Declared =
-            toml::from_str("max_request_packet = 262144\nkill_window = '2500ms'").unwrap();
+            toml::from_str("max_request_packet = 262144\nkill_window = '2500ms'\nhelpers = 1").unwrap();
         assert_ne!(declared, Declared::default());
         let values = Declared::NAMES.map(|name| declared.get(name).unwrap());
-        assert_eq!(values, ["262144", "2.5s"]);
+        assert_eq!(values, ["262144", "2.5s", "1"]);
         assert_eq!(declared.get("kill_windows"), None);
         assert!(toml::from_str::<Declared>("kill_windows = '1s'").is_err());
     }

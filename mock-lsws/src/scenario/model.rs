@@ -87,6 +87,8 @@ pub struct Start {
     pub mode: Mode,
     /// What kind of socket that is, if it listens.
     pub socket: SocketKind,
+    /// Where the application listens, as it is told, if it makes its socket itself.
+    pub address: Option<Template>,
     /// What runs.
     pub program: Program,
     /// Words behind those of its command.
@@ -102,7 +104,8 @@ impl Start {
     #[must_use]
     pub fn new(mode: Mode, program: Program) -> Self {
         let env = Pairs::default();
-        Self { mode, socket: SocketKind::Unix, program, args: Vec::new(), env, core_limit: None }
+        let (socket, address, args) = (SocketKind::Unix, None, Vec::new());
+        Self { mode, socket, address, program, args, env, core_limit: None }
     }
 }
 
@@ -134,4 +137,36 @@ pub enum Mode {
     Worker,
     /// A listening socket: connections are made by the steps, `main` at its first use.
     Listen,
+    /// Nothing of use, `/dev/null`: the application makes its listening socket itself, at the address it is told.
+    Bind,
+    /// `/dev/null`, and nobody tells it an address.
+    Null,
+    /// A pipe that stays open and in which nothing comes.
+    Pipe,
+    /// Nothing: the descriptor is closed.
+    Closed,
+    /// A stream socket that neither listens nor is connected.
+    Unconnected,
+}
+
+impl Mode {
+    /// Whether there is a connection, or a way to make one.
+    #[must_use]
+    pub const fn is_served(self) -> bool {
+        matches!(self, Self::Worker | Self::Listen | Self::Bind)
+    }
+
+    /// What descriptor 0 is, in words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Worker => "descriptor 0 is a connection",
+            Self::Listen => "descriptor 0 is a listening socket",
+            Self::Bind => "it listens at an address it is told",
+            Self::Null => "descriptor 0 is /dev/null",
+            Self::Pipe => "descriptor 0 is a pipe in which nothing comes",
+            Self::Closed => "descriptor 0 is closed",
+            Self::Unconnected => "descriptor 0 is a socket without a connection",
+        }
+    }
 }

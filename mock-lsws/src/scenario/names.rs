@@ -17,8 +17,11 @@ const OF_THE_RUNNER: [&str; 2] = ["sent.length", "sent.sha256"];
 /// What it sets for a scenario that brings its own application: the folder of that.
 const FOLDER: &str = "start.folder";
 
+/// What it sets for an application that makes its listening socket itself.
+const ADDRESSES: [&str; 2] = ["start.socket", "start.port"];
+
 /// Keys of `[start]` whose strings are templates.
-const STARTING: [&str; 2] = ["args", "env"];
+const STARTING: [&str; 3] = ["address", "args", "env"];
 
 /// Keys of a step whose strings are made into something that goes out.
 const OUTGOING: [&str; 3] = ["request", "send", "signal"];
@@ -27,10 +30,11 @@ const OUTGOING: [&str; 3] = ["request", "send", "signal"];
 const INCOMING: [&str; 4] = ["expect", "expect_packets", "expect_process", "wait_log"];
 
 /// Keys below those that compare without capturing.
-const COMPARED: [&str; 5] = ["bytes", "contains", "excludes", "starts_with", "no_line_starts"];
+const COMPARED: [&str; 6] = ["pid", "bytes", "contains", "excludes", "starts_with", "no_line_starts"];
 
 /// Keys below those with numbers: only `{name:int}` captures there, as the rest can be sums.
-const NUMBERS: [&str; 8] = ["number", "length", "min", "max", "children", "descriptors", "zombies", "limits"];
+const NUMBERS: [&str; 9] =
+    ["number", "length", "min", "max", "children", "workers", "descriptors", "zombies", "limits"];
 
 /// A name with a value.
 #[derive(Clone)]
@@ -59,6 +63,12 @@ pub(crate) fn check(table: &DeTable<'_>) -> Result<(), Mistake> {
     if let Some(DeValue::Table(start)) = table.get("start").map(Spanned::get_ref) {
         if let Some((_, wsgi)) = start.iter().find(|(key, _)| key.get_ref() == "wsgi") {
             names.insert(FOLDER.to_owned(), Captured { place: wsgi.span().start, is_used: true });
+        }
+        if let Some((mode, _)) =
+            start.iter().find(|(_, value)| matches!(value.get_ref(), DeValue::String(mode) if mode == "bind"))
+        {
+            let captured = Captured { place: mode.span().start, is_used: true };
+            names.extend(ADDRESSES.map(|name| (name.to_owned(), captured.clone())));
         }
         for key in STARTING {
             if let Some(value) = start.get(key) {
@@ -98,10 +108,23 @@ fn steps(table: &DeTable<'_>, names: &mut Names) -> Result<(), Mistake> {
             }
         }
         // Each time after the first compares.
-        let is_repeated = step.contains_key("repeat") || step.contains_key("generate");
+        let is_repeated = ["repeat", "generate", "clients"].iter().any(|key| step.contains_key(*key));
         for key in INCOMING {
             if let Some(value) = step.get(key) {
                 strings(value, Use::Captures, names, is_repeated)?;
+            }
+        }
+        if let Some(DeValue::Table(distinct)) = step.get("distinct").map(Spanned::get_ref) {
+            for (name, _) in distinct {
+                // Each client has its own value, so that afterwards there is none.
+                if before.contains_key(name.get_ref().as_ref())
+                    || names.remove(name.get_ref().as_ref()).is_none()
+                {
+                    let message = format!(
+                        "`{name}` is nothing the clients of this step capture: they all have one value of it"
+                    );
+                    return Err((name.span().start, message));
+                }
             }
         }
         let Some(DeValue::Array(branches)) = step.get("parallel").map(Spanned::get_ref) else { continue };

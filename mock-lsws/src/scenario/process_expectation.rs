@@ -6,8 +6,10 @@ use serde::Deserialize;
 
 use crate::Exit;
 
+use super::matcher::Matcher;
 use super::number_range::NumberRange;
 use super::step_table::parse_signal;
+use super::template::Template;
 use super::time::Time;
 
 /// How the process ends. Without `code` and `signal` every end is right.
@@ -56,10 +58,20 @@ impl ExpectExit {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectProcess {
+    /// The process it is about; the one that was started without it.
+    pub pid: Option<Template>,
     /// Whether it still runs.
     pub alive: Option<bool>,
+    /// Whether it is a descendant of the process that was started.
+    pub below: Option<bool>,
+    /// Its command line, as a list of processes shows it.
+    pub title: Option<Matcher>,
+    /// Its short name.
+    pub name: Option<Matcher>,
     /// Number of processes below it that run.
     pub children: Option<NumberRange>,
+    /// Number of those that serve requests: all but the helpers the subject declares.
+    pub workers: Option<NumberRange>,
     /// Number of processes below it that have ended and were not waited for.
     pub zombies: Option<NumberRange>,
     /// Number of its open descriptors.
@@ -68,6 +80,25 @@ pub struct ExpectProcess {
     pub limits: BTreeMap<ResourceName, LimitExpectation>,
     /// How long it may take until all of this holds; at once by default.
     pub within: Option<Time>,
+}
+
+impl ExpectProcess {
+    /// Checks what can be checked before the process runs.
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        let counts = self.children.is_some() || self.workers.is_some() || self.zombies.is_some();
+        if self.pid.is_some() && counts {
+            return Err(
+                "`children`, `workers` and `zombies` are those of the whole application: leave `pid` out"
+                    .into(),
+            );
+        }
+        if self.pid.is_none() && self.below.is_some() {
+            return Err(
+                "`below` is about another process than the one that was started: say which with `pid`".into(),
+            );
+        }
+        Ok(())
+    }
 }
 
 /// A resource of which there is a limit.

@@ -19,6 +19,7 @@ use super::template::Template;
 pub(crate) struct StartTable {
     pub(crate) mode: Mode,
     socket: Option<Spanned<SocketKind>>,
+    address: Option<Spanned<Template>>,
     role: Option<String>,
     wsgi: Option<Spanned<String>>,
     files: Option<Spanned<Files>>,
@@ -30,10 +31,23 @@ pub(crate) struct StartTable {
 
 /// How the application is started, from the table at byte `place` of a file whose head has `needs`.
 pub(crate) fn resolve(table: StartTable, place: usize, needs: &[Capability]) -> Result<Start, Mistake> {
-    let StartTable { mode, socket, role, wsgi, files, args, env, core_limit } = table;
-    if let (Mode::Worker, Some(socket)) = (mode, &socket) {
+    let StartTable { mode, socket, address, role, wsgi, files, args, env, core_limit } = table;
+    if let Some(socket) = socket.as_ref().filter(|_| mode != Mode::Listen) {
         let message = "`socket` is about a listening one: write `mode = \"listen\"`, or leave it out";
         return Err((socket.span().start, message.into()));
+    }
+    match (mode, &address) {
+        (Mode::Bind, None) => {
+            let message = "`mode = \"bind\"` is for an application that is told where to listen: write `address`, such as \
+                           \"{start.socket}\" or \"127.0.0.1:{start.port}\"";
+            return Err((place, message.into()));
+        }
+        (Mode::Bind, Some(_)) | (_, None) => {}
+        (_, Some(address)) => {
+            let message = "`address` is what an application is told that listens by itself: write `mode = \"bind\"`, or \
+                           leave it out";
+            return Err((address.span().start, message.into()));
+        }
     }
     if let Some(args) = args.as_ref().filter(|_| !needs.contains(&Capability::LswsgiOptions)) {
         let message = "`args` are understood by lswsgi only: write `needs = [\"lswsgi-options\"]` in the head of the file";
@@ -69,6 +83,7 @@ pub(crate) fn resolve(table: StartTable, place: usize, needs: &[Capability]) -> 
         }
     };
     let socket = socket.map_or(SocketKind::Unix, Spanned::into_inner);
+    let address = address.map(Spanned::into_inner);
     let args = args.map(Spanned::into_inner).unwrap_or_default();
-    Ok(Start { mode, socket, program, args, env, core_limit })
+    Ok(Start { mode, socket, address, program, args, env, core_limit })
 }

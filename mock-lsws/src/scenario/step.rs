@@ -1,6 +1,6 @@
 //! One step: something is sent, expected or done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Signal;
 
@@ -10,6 +10,7 @@ use super::expectation::ResponseExpectation;
 use super::files::Files;
 use super::generate::Generate;
 use super::matcher::Matcher;
+use super::number_range::NumberRange;
 use super::outcome::ExpectOutcome;
 use super::packet_pattern::PacketPattern;
 use super::process_expectation::{ExpectExit, ExpectProcess};
@@ -67,6 +68,8 @@ pub enum Action {
     HalfClose,
     /// Closes the connection with a reset.
     Reset,
+    /// Several clients at the same time do the same, each on a connection of its own.
+    Clients(Clients),
     /// Sends a signal.
     Signal(Signal, SignalTarget),
     /// A line on the application's stderr.
@@ -84,6 +87,19 @@ pub enum Action {
     Pause(Time),
     /// Does several rows of steps at the same time, each on connections of its own.
     Parallel(Vec<Vec<Step>>),
+}
+
+/// What several clients do at the same time.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// How many there are.
+    pub count: u32,
+    /// What each sends.
+    pub sending: Sending,
+    /// What each gets.
+    pub expect: Expect,
+    /// How many different values they capture by a name. Without one, it is the same value for all.
+    pub distinct: BTreeMap<String, NumberRange>,
 }
 
 /// Something that is sent, and how.
@@ -114,6 +130,7 @@ impl Action {
             Self::ExpectExit(_)
             | Self::ExpectProcess(_)
             | Self::Signal(..)
+            | Self::Clients(_)
             | Self::WaitLog { .. }
             | Self::WriteFiles(_)
             | Self::StartAgain
@@ -173,6 +190,8 @@ pub enum SignalTarget {
     Subject,
     /// The process that started it: "the web server".
     Parent,
+    /// That one and every process below it, as `killall` does.
+    All,
     /// A process by its number.
     Pid(Template),
 }

@@ -1,6 +1,6 @@
 //! Steps as files write them: which keys go together, and what is wrong where they do not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -15,13 +15,14 @@ use super::files::Files;
 use super::generate::Generate;
 use super::matcher::Matcher;
 use super::model::{Mode, Start};
+use super::number_range::NumberRange;
 use super::one_or_many::OneOrMany;
 use super::outcome::ExpectOutcome;
 use super::packet_pattern::{PacketPattern, Repeat};
 use super::process_expectation::{ExpectExit, ExpectProcess};
 use super::program::Program;
 use super::request_spec::RequestSpec;
-use super::step::{Action, Expect, MAIN, Outgoing, Pace, Sending, SignalTarget, Step};
+use super::step::{Action, Clients, Expect, MAIN, Outgoing, Pace, Sending, SignalTarget, Step};
 use super::template::Template;
 use super::time::Time;
 
@@ -31,6 +32,9 @@ use super::time::Time;
 pub(crate) struct StepTable {
     note: Option<String>,
     repeat: Option<u32>,
+    clients: Option<u32>,
+    #[serde(default)]
+    distinct: BTreeMap<String, NumberRange>,
     on: Option<String>,
     request: Option<Box<RequestSpec>>,
     send: Option<BytesSpec>,
@@ -116,6 +120,16 @@ pub(crate) fn resolve(
             let message = "`bit_flips` takes a connection for each variant: start with `mode = \"listen\"`";
             return Err((offset, message.into()));
         }
+        if let (Mode::Worker, Action::Clients(_)) = (start.mode, &step.action) {
+            let message = "`clients` make connections of their own: start with `mode = \"listen\"`";
+            return Err((offset, message.into()));
+        }
+        if !start.mode.is_served()
+            && let Some(connection) = step.connections().first()
+        {
+            let message = format!("connection `{connection}` leads nowhere: {}", start.mode.meaning());
+            return Err((offset, message));
+        }
         if let (Program::Role(_), Action::WriteFiles(_)) = (&start.program, &step.action) {
             let message =
                 "`write_files` writes into the folder of an application in `[start] wsgi`: a role has none";
@@ -151,6 +165,7 @@ impl StepTable {
             actions.push(("expect_exit", Action::ExpectExit(exit)));
         }
         if let Some(process) = self.expect_process.take() {
+            process.validate()?;
             actions.push(("expect_process", Action::ExpectProcess(process)));
         }
         for (name, connection, action) in [
@@ -262,9 +277,28 @@ impl StepTable {
                 ("request", Outgoing::Request(request))
             }
             (None, Some(bytes)) => ("send", Outgoing::Bytes(bytes)),
+            (None, None) if self.clients.is_some() || !self.distinct.is_empty() => {
+                return Err(
+                    "`clients` and `distinct` need something that is sent: `request` or `send`".into()
+                );
+            }
             (None, None) => return Ok(expect.map(|expect| ("expect", Action::Expect(expect)))),
         };
         let sending = Sending { what, damage: std::mem::take(&mut self.damage.0), pace };
+        let distinct = std::mem::take(&mut self.distinct);
+        if let Some(count) = self.clients {
+            return match (expect, self.generate.take()) {
+                (_, Some(_)) => Err("`clients` do the same at the same time: leave `generate` out".into()),
+                (None, None) => Err("`clients` need an expectation in their step, to hold for each".into()),
+                (Some(_), None) if count == 0 => Err("`clients` is how many there are, at least 1".into()),
+                (Some(expect), None) => {
+                    Ok(Some(("clients", Action::Clients(Clients { count, sending, expect, distinct }))))
+                }
+            };
+        }
+        if !distinct.is_empty() {
+            return Err("`distinct` counts what several `clients` capture: say how many there are".into());
+        }
         let action = match (self.generate.take(), expect) {
             (None, expect) => Action::Send(sending, expect),
             (Some(_), None) => {
@@ -342,6 +376,7 @@ fn target(to: Option<Template>) -> SignalTarget {
         Some(to) => match to.to_string().as_str() {
             "subject" => SignalTarget::Subject,
             "parent" => SignalTarget::Parent,
+            "all" => SignalTarget::All,
             _ => SignalTarget::Pid(to),
         },
     }

@@ -34,6 +34,12 @@ impl Vars {
         self.set("start.folder", folder.to_string_lossy());
     }
 
+    /// Sets `start.socket` and `start.port`, where an application can listen that makes its socket itself.
+    pub fn note_free_addresses(&mut self, socket: &Path, port: u16) {
+        self.set("start.socket", socket.to_string_lossy());
+        self.set("start.port", port.to_string());
+    }
+
     /// Takes over everything in `other`.
     pub fn absorb(&mut self, other: Self) {
         self.values.extend(other.values);

@@ -128,10 +128,11 @@ pub const DEFINITIONS: &[Definition] = &[
         &[
             required(
                 "mode",
-                Words(&["worker", "listen"]),
-                "what descriptor 0 is: a connection, or a listening socket",
+                Words(&["worker", "listen", "bind", "null", "pipe", "closed", "unconnected"]),
+                "what descriptor 0 is: a connection, a listening socket, nothing of use",
             ),
             key("socket", Words(&["unix", "tcp"]), "what kind of socket, if it listens"),
+            key("address", Text, "where an application listens that makes its socket itself"),
             key("role", Name, "which of the subject's applications runs; this or `wsgi`"),
             key("wsgi", Name, "a WSGI application in Python, the file `app.py` of a folder for the case"),
             key("files", MapOf(&Name), "further files of that folder, by path"),
@@ -145,6 +146,8 @@ pub const DEFINITIONS: &[Definition] = &[
         &[
             key("note", Name, "what the step shows"),
             key("repeat", Number, "how often it is done"),
+            key("clients", Number, "how many do it at the same time, each on a new connection"),
+            key("distinct", MapOf(&Ref("range")), "how many different values they capture, by name"),
             key("on", Name, "the connection it is about, `main` without it"),
             key("request", Ref("request"), "sends a request"),
             key("send", Ref("bytes"), "sends bytes as they are"),
@@ -344,8 +347,13 @@ pub const DEFINITIONS: &[Definition] = &[
     table(
         "process",
         &[
+            key("pid", Text, "a captured process; the one that was started without it"),
             key("alive", Bool, "whether it runs"),
+            key("below", Bool, "whether it is a descendant of the one that was started"),
+            key("title", Ref("matcher"), "its command line"),
+            key("name", Ref("matcher"), "its short name"),
             key("children", Ref("range"), "running processes below it"),
+            key("workers", Ref("range"), "those of them that serve requests"),
             key("zombies", Ref("range"), "processes below it that ended and were not waited for"),
             key("descriptors", Ref("range"), "open descriptors"),
             key("limits", Ref("limits"), "resource limits"),
@@ -369,7 +377,7 @@ pub const DEFINITIONS: &[Definition] = &[
         "signal",
         &[
             required("name", Name, "such as TERM"),
-            key("to", Text, "`subject`, `parent`, or a captured process"),
+            key("to", Text, "`subject`, `parent`, `all`, or a captured process"),
         ],
     ),
     table(
