@@ -1,6 +1,7 @@
 //! One case from its start to the end of its last process.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv6Addr, TcpListener};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -107,6 +108,10 @@ pub(super) fn unjudged(
 pub(super) fn why_skipped(plan: &Plan, scenario: &Scenario) -> Option<String> {
     if let Some(reason) = plan.subject.lacks(scenario) {
         return Some(reason);
+    }
+    let is_ipv6 = scenario.start.address.as_ref().is_some_and(|address| address.to_string().starts_with('['));
+    if is_ipv6 && TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        return Some("there is no IPv6 here".into());
     }
     if scenario.start.core_limit == Some(HandedLimit::Highest) && highest_core_limit() == Some(0) {
         return Some("the hard limit on core files is 0 here, so there is nothing to hand down".into());

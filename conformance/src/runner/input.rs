@@ -82,7 +82,20 @@ pub(super) fn reachable(address: &str) -> Result<Address, String> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::event::{PollFd, PollFlags, Timespec};
+
     use super::*;
+
+    #[test]
+    fn a_pipe_stays_open_and_silent_and_the_null_device_is_at_its_end() {
+        let is_ready = |mode| {
+            let input = Input::make(mode, None, &Transcript::new()).unwrap();
+            let mut polled = [PollFd::new(&input.descriptor, PollFlags::IN)];
+            rustix::event::poll(&mut polled, Some(&Timespec::default())).unwrap() > 0
+        };
+        assert!(!is_ready(Mode::Pipe));
+        assert!(is_ready(Mode::Null) && is_ready(Mode::Unconnected));
+    }
 
     #[test]
     fn every_way_to_name_an_address_leads_to_it() {

@@ -111,6 +111,7 @@ impl Case<'_> {
             Some(pid) => match pid.render(vars).ok().and_then(|pid| pid.parse().ok()) {
                 // Only processes of this case: others may have the number again.
                 Some(pid) if children.iter().any(|process| process.pid == pid) => (pid, RUNNING.to_owned()),
+                Some(pid) if pid == app.pid() && app.exit().is_none() => (pid, RUNNING.to_owned()),
                 Some(pid) => (pid, ENDED.to_owned()),
                 None => return vec![mistake(&format!("`{}` is no process number", pid.show(vars)))],
             },

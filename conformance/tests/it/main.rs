@@ -10,6 +10,7 @@ mod flaws;
 mod hygiene;
 mod language;
 mod leftovers;
+mod processes;
 mod readme;
 mod reports;
 mod runs;

@@ -311,7 +311,11 @@ mod tests {
     const HEAD: &str = "title = 'takes {n}'\nclass = 'must'\nspec = ['W01']\nwhy = 'w'\n[start]\nmode = 'worker'\nrole = 'hello'\n";
 
     fn read(text: &str) -> Result<Vec<Scenario>, String> {
-        let declared = Declared { max_request_packet: 1000, kill_window: Time::parse("2s").unwrap() };
+        let declared = Declared {
+            max_request_packet: 1000,
+            kill_window: Time::parse("2s").unwrap(),
+            ..Declared::default()
+        };
         parse_cases("a/b", Path::new("a/b.toml"), text, &declared).map_err(|error| error.to_string())
     }
 

@@ -246,6 +246,32 @@ mod tests {
         );
         assert!(error(&HEAD.replace("'must'", "'may'")).starts_with("a/b.toml:2:9: unknown variant `may`"));
         assert!(error("title =").starts_with("a/b.toml:1:8"));
+        let about = |step: &str, message: &str| {
+            let error = error(&format!("{}[[step]]\n{step}\n", HEAD.replace("'worker'", "'listen'")));
+            assert!(error.contains(message), "{step}: {error}");
+        };
+        let client = "clients = 2\nrequest = {}\n";
+        about("clients = 2\nrequest = {}", "`clients` need an expectation");
+        about("clients = 2\npause = '1s'", "`clients` and `distinct` need something that is sent");
+        about("distinct = { a = 2 }\nrequest = {}\nexpect = {}", "say how many there are");
+        about(&format!("{client}expect = {{}}\ndistinct = {{ a = 2 }}"), "`a` is nothing the clients");
+        about("clients = 0\nrequest = {}\nexpect = {}", "at least 1");
+        about(&format!("{client}expect = {{}}\non = 'a'"), "`on` names a connection");
+        about("expect_process = { below = true }", "say which with `pid`");
+        about("expect_process = { pid = '1', workers = 2 }", "leave `pid` out");
+        about("expect_process = { pid = '{a}' }", "unknown name `a`");
+        assert!(step_error(&format!("{client}expect = {{}}")).contains("make connections of their own"));
+        let starting = |lines: &str| {
+            error(&format!("{}\n[[step]]\nrequest = {{}}\n", HEAD.replace("mode = 'worker'", lines)))
+        };
+        assert!(
+            starting("mode = 'null'").contains("connection `main` leads nowhere: descriptor 0 is /dev/null")
+        );
+        assert!(starting("mode = 'bind'").contains("write `address`"));
+        assert!(starting("mode = 'listen'\naddress = '*:90'").contains("write `mode = \"bind\"`"));
+        assert!(
+            starting("mode = 'listen'\nenv = { A = '{start.port}' }").contains("unknown name `start.port`")
+        );
         let tcp = HEAD.replace("[start]", "[start]\nsocket = 'tcp'");
         assert!(error(&tcp).contains("`socket` is about a listening one"), "{}", error(&tcp));
     }
