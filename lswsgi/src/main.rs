@@ -14,11 +14,13 @@ fn main() -> ExitCode {
         None if line.print_config => lswsgi::settings::print_config(&line.arguments, line.json),
         None => lswsgi::run::run(&line.arguments),
     };
-    match result {
+    let code = match result {
         Ok(()) => ExitCode::from(lswsgi::exit_code::OK),
         Err(error) => {
             lswsgi::log::error(format_args!("{error}"));
             ExitCode::from(error.exit_code())
         }
-    }
+    };
+    lswsgi::log::finish();
+    code
 }

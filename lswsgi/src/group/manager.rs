@@ -137,7 +137,8 @@ impl Manager<'_> {
             if self.stopping.is_some() && self.workers.is_empty() && !self.source.has_template() {
                 return Ok(());
             }
-            let due = [template, self.next_due(now)].into_iter().flatten().min();
+            let log = log::tick().map(|rest| now + rest);
+            let due = [template, self.next_due(now), log].into_iter().flatten().min();
             self.wait(due.map(|due| due.saturating_duration_since(now)))?;
             if let Some(failed) = self.read() {
                 self.stop(&failed, Instant::now());

@@ -63,6 +63,7 @@ pub(super) fn leave_child(py: Python<'_>, error: Option<&PyErr>) -> ! {
         }
     };
     flush(py);
+    log::finish();
     // SAFETY: _exit takes no locks and runs no handlers, which is the point.
     unsafe { libc::_exit(code) }
 }
@@ -163,6 +164,7 @@ fn finalize(state: &MainThread, timeout: Duration, code: u8) {
                 "threads of the application did not end within {seconds} s: {alive}; leaving without them"
             ));
         }
+        log::finish();
         // SAFETY: _exit takes no locks and runs no handlers, which is the point.
         unsafe { libc::_exit(i32::from(code)) };
     });

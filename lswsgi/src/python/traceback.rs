@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTraceback};
 
 use super::load::LOADER_FILE;
+use crate::log::{self, Level};
 
 /// Prints the traceback on standard error.
 pub(super) fn print(py: Python<'_>, error: &PyErr) {
@@ -13,7 +14,11 @@ pub(super) fn print(py: Python<'_>, error: &PyErr) {
         // that, and what it knows is what is printed. Without memory for this that has to do.
         let _ = error.value(py).setattr(intern!(py, "__traceback__"), traceback);
     }
-    error.display(py);
+    // Of a log of objects it is one.
+    match log::is_json().then(|| text(py, error)) {
+        Some(Ok(text)) => log::text(Level::Error, text.to_string().as_bytes()),
+        _ => error.display(py),
+    }
 }
 
 /// The traceback as Python would print it.

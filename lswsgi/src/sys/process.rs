@@ -39,8 +39,9 @@ pub(crate) fn tell_worker(worker: Pid) {
     let _ = unsafe { libc::kill(worker.as_raw_pid(), libc::SIGRTMAX() - 2) };
 }
 
-/// Ends this process at once: nothing is flushed, and no exit handler runs.
+/// Ends this process at once: nothing is flushed but the log, and no exit handler runs.
 pub(crate) fn leave_now(code: u8) -> ! {
+    crate::log::finish();
     // SAFETY: _exit takes no locks and does not return.
     unsafe { libc::_exit(code.into()) }
 }

@@ -99,7 +99,7 @@ impl Exchange {
     pub fn write_errors<D: Detach>(&self, gil: &D, text: &[u8]) {
         // The connection is the parent's, and so is whatever it is sending on it.
         if sys::is_forked() {
-            return log::text(text);
+            return log::text(log::Level::Info, text);
         }
         let waiting = self.errors.push(text);
         self.leave_errors(gil, Part::Lines, waiting > MAX_WAITING);
@@ -131,7 +131,7 @@ impl Exchange {
         }
         let text = self.errors.take(part);
         if !text.is_empty() {
-            gil.detach(|| log::text(&text));
+            gil.detach(|| log::text(log::Level::Info, &text));
         }
     }
 

@@ -193,7 +193,9 @@ impl<H: Handler> Worker<'_, H> {
                 }
                 Arrival::Leave(leave) => return Ok(leave),
                 Arrival::Nothing if gate::must_leave() => return Ok(self.stop_reason()),
-                Arrival::Nothing => {}
+                Arrival::Nothing => {
+                    log::tick();
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ mod hostile;
 mod large;
 mod leaving;
 mod loading;
+mod log;
 mod packets;
 mod request;
 mod support;

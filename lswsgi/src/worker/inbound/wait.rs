@@ -8,6 +8,7 @@ use lsapi::{DecodeError, ServerPacket};
 
 use super::buffer::Inbound;
 use super::silence::Silence;
+use crate::log;
 use crate::worker::gate;
 use crate::worker::socket::{Received, TICK};
 
@@ -86,6 +87,7 @@ impl Inbound {
 
     /// An empty tick: is there a reason not to wait any longer?
     fn look_around(&self, between: bool, silence: &mut Silence) -> Option<Wait> {
+        log::tick();
         let silent = silence.so_far();
         if !between {
             let timed_out = silent >= self.limits.header_timeout;
