@@ -77,7 +77,8 @@ impl Channel {
         let received = loop {
             let into = &mut [IoSliceMut::new(&mut bytes)];
             match recvmsg(&self.0, into, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
-                Err(Errno::INTR) => {}
+                // The other process has ended with unread messages of ours; what it said before is still there.
+                Err(Errno::INTR | Errno::CONNRESET) => {}
                 result => break result,
             }
         };
@@ -115,5 +116,15 @@ mod tests {
         drop(ours);
         assert!(matches!(theirs.receive(), Incoming::Ended));
         assert_eq!(theirs.send(b"x", None), Err(Errno::PIPE));
+    }
+
+    #[test]
+    fn the_last_words_of_a_process_that_did_not_listen_are_heard() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        ours.send(b"unread", None).unwrap();
+        theirs.send(b"last", None).unwrap();
+        drop(theirs);
+        assert!(matches!(ours.receive(), Incoming::Message(bytes, None) if bytes == b"last"));
+        assert!(matches!(ours.receive(), Incoming::Ended));
     }
 }

@@ -373,7 +373,7 @@ impl Manager<'_> {
         if self.source.is_template(pid) {
             // Its last words.
             self.read_template(now);
-            let exit = Exit::new(status, None, None, &mut self.memory);
+            let exit = Exit::new(status, None, self.source.measure(), &mut self.memory);
             let end = self.source.ended(&exit);
             // Workers it had begun to fork tell of their end through their channel.
             self.strays.clear();
@@ -500,7 +500,7 @@ impl Manager<'_> {
 
     /// Gets a worker for the last of `waiting` connections. Returns whether one is on its way.
     fn obtain(&mut self, waiting: usize, now: Instant) -> bool {
-        match self.policy.obtain(&self.workers, waiting, self.means(now)) {
+        match self.policy.obtain(&self.workers, waiting, self.means(now), now) {
             Obtain::Coming => true,
             Obtain::Fork => self.fork(now).is_some(),
             Obtain::Release(slot) => {

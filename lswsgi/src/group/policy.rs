@@ -119,24 +119,29 @@ impl Policy {
     }
 
     /// Whether a worker is likely to report the end of its connection any moment, which would save a fork or the waking of
-    /// a further worker: its request has just ended, later than any other worker became free.
+    /// a further worker: its request has just ended, or began so recently that it may have, and all free workers have been
+    /// free for longer.
     pub(super) fn is_worth_waiting(&self, workers: &Workers, now: Instant) -> bool {
         let free = workers.iter().filter(|(_, worker)| worker.is_free() && !worker.stand_in);
         let free_for = free.map(|(_, worker)| now - worker.since).min().unwrap_or(Duration::MAX);
-        workers.iter().any(|(_, worker)| {
-            let idle = worker.idle().filter(|_| worker.holds && worker.taken && !worker.order.is_leave());
-            idle.is_some_and(|idle| idle < JUST_ENDED && idle < free_for && idle < now - worker.since)
-        })
+        let served = workers.staying().filter(|(_, worker)| worker.holds && worker.taken);
+        let mut recent = served.filter_map(|(_, worker)| match worker.activity {
+            Activity::Busy(age) => Some(age),
+            // Not one that has been handed a connection and has not seen a request on it.
+            Activity::Idle(idle) => Some(idle).filter(|&idle| idle < now - worker.since),
+            Activity::Unknown => None,
+        });
+        recent.any(|age| age < JUST_ENDED && age < free_for)
     }
 
     /// Where a worker comes from for the last of `waiting` connections, none of which a free worker could take.
-    pub(super) fn obtain(&self, workers: &Workers, waiting: usize, means: Means) -> Obtain {
+    pub(super) fn obtain(&self, workers: &Workers, waiting: usize, means: Means, now: Instant) -> Obtain {
         if workers.iter().filter(|(_, worker)| worker.is_coming()).count() >= waiting {
             return Obtain::Coming;
         }
         let members = workers.members().count();
         let quiet = workers.iter().filter(|(_, worker)| worker.can_release());
-        let release = quiet.max_by_key(|(_, worker)| worker.idle()).map(|(slot, _)| Obtain::Release(slot));
+        let release = quiet.max_by_key(|(_, worker)| worker.idle(now)).map(|(slot, _)| Obtain::Release(slot));
         if means.sparing
             && let Some(release) = release
         {
@@ -172,7 +177,7 @@ impl Policy {
         let staying = workers.staying().count();
 
         // LSAPI_MAX_IDLE_CHILDREN, and extra children that are not needed any more.
-        let idle = |(slot, worker): (usize, &Worker)| Some((worker.idle()?, slot));
+        let idle = |(slot, worker): (usize, &Worker)| Some((worker.idle(now)?, slot));
         let mut idle: Vec<_> =
             workers.staying().filter_map(idle).filter(|(idle, _)| *idle >= IDLE_AFTER).collect();
         idle.sort_by_key(|&(idle, _)| Reverse(idle));
@@ -253,7 +258,7 @@ impl Policy {
                 Some((worker.since + REACTION, Measure::Kill, Overdue::HandOver))
             }
             (None, Phase::Serving, _) if worker.order.is_leave() => {
-                let idle = worker.idle().unwrap_or_default();
+                let idle = worker.idle(now).unwrap_or_default();
                 let since_both = (now - worker.ordered_at).min(idle);
                 Some((now + REACTION.saturating_sub(since_both), Measure::Kill, Overdue::Leaving))
             }
@@ -296,7 +301,7 @@ impl Policy {
             if worker.is_leaving() {
                 continue;
             }
-            match worker.idle() {
+            match worker.idle(now) {
                 Some(idle) if crowded && idle < IDLE_AFTER => at_latest(now + (IDLE_AFTER - idle)),
                 None if crowded => at_latest(now + LOOK),
                 _ => {}

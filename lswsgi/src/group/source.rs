@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::group::channel::{Channel, Incoming};
 use crate::group::exits::Exit;
 use crate::group::message::{FromTemplate, ToTemplate};
+use crate::group::workers::Measure;
 use crate::group::{member, template};
 use crate::settings::{Load, Settings};
 use crate::sys::{self, Fork, Own};
@@ -79,8 +80,10 @@ struct Process {
     pid: Pid,
     channel: Channel,
     since: Instant,
-    /// Its channel has ended, or it has been killed: nothing more comes from it but its status.
+    /// Its channel has ended: nothing more comes from it but its status.
     over: bool,
+    /// It has been killed by us.
+    killed: bool,
     /// What it said last of why it ends.
     last: Option<Last>,
 }
@@ -178,7 +181,7 @@ impl<'a> Source<'a> {
             Template::Ready(_) if self.asked.is_empty() => return self.paused_until.filter(|&at| at > now),
             Template::Ready(_) => self.asked_at + ANSWER,
         };
-        let pid = self.process().filter(|process| !process.over).map(|process| process.pid)?;
+        let pid = self.process().filter(|process| !process.killed).map(|process| process.pid)?;
         if now < limit {
             return Some(limit);
         }
@@ -299,6 +302,11 @@ impl<'a> Source<'a> {
         End::Failed
     }
 
+    /// What the manager has done to the template there is.
+    pub(super) fn measure(&self) -> Option<Measure> {
+        self.process().filter(|process| process.killed).map(|_| Measure::Kill)
+    }
+
     /// Why the last template failed.
     pub(super) fn into_reason(self) -> Error {
         self.reason
@@ -334,7 +342,7 @@ impl<'a> Source<'a> {
         match self.fork_template() {
             Ok((pid, channel)) => {
                 log::debug(format_args!("template {pid} started"));
-                let process = Process { pid, channel, since: now, over: false, last: None };
+                let process = Process { pid, channel, since: now, over: false, killed: false, last: None };
                 self.template = Template::Starting(process, file);
             }
             Err(error) => {
@@ -380,7 +388,8 @@ impl<'a> Source<'a> {
     }
 
     fn kill(&mut self) {
-        let Some(process) = self.process_mut() else { return };
+        let Some(process) = self.process_mut().filter(|process| !process.killed) else { return };
+        process.killed = true;
         // One that has ended already is as good as killed.
         let _ = kill_process(process.pid, Signal::KILL);
     }

@@ -118,11 +118,13 @@ impl Worker {
         !self.is_leaving() && (self.phase == Phase::Starting || releases)
     }
 
-    /// For how long no request has run; nothing while one does, or the worker starts.
-    pub(super) fn idle(&self) -> Option<Duration> {
+    /// For how long no request has run, counted anew from a hand-over; nothing while one does, or the worker starts.
+    pub(super) fn idle(&self, now: Instant) -> Option<Duration> {
         match self.activity {
-            Activity::Idle(idle) if self.phase == Phase::Serving => Some(idle),
-            _ => None,
+            Activity::Idle(_) if self.phase != Phase::Serving => None,
+            Activity::Idle(idle) if self.holds => Some(idle.min(now - self.since)),
+            Activity::Idle(idle) => Some(idle),
+            Activity::Unknown | Activity::Busy(_) => None,
         }
     }
 }
