@@ -23,6 +23,8 @@ pub(crate) struct Slot {
     order: AtomicU32,
     /// Length of the text.
     len: AtomicU32,
+    /// Not 0 from when the end of a response leaves: its connection may end before that has been noted here.
+    ending: AtomicU32,
     /// When the request under way began, in ms of the monotonic clock; 0: none is under way.
     began: AtomicU64,
     /// When the last request ended or, before the first, the worker became ready; in ms of the monotonic clock.
@@ -107,6 +109,7 @@ impl Slot {
         Self {
             order: AtomicU32::new(0),
             len: AtomicU32::new(0),
+            ending: AtomicU32::new(0),
             began: AtomicU64::new(0),
             idle_since: AtomicU64::new(0),
             requests: AtomicU64::new(0),
@@ -117,6 +120,7 @@ impl Slot {
 
     /// Empties the slot for another worker. Only while none uses it.
     pub(crate) fn reset(&self) {
+        self.ending.store(0, Ordering::Relaxed);
         for word in [&self.began, &self.requests, &self.idle_since] {
             word.store(0, Ordering::Relaxed);
         }
@@ -149,8 +153,19 @@ impl Slot {
         }
         self.len.store(u32::try_from(len).unwrap_or(0), Ordering::Relaxed);
         self.requests.store(self.requests.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.ending.store(0, Ordering::Relaxed);
         self.began.store(now(), Ordering::Relaxed);
         self.version.store((version | 1) + 1, Ordering::Release);
+    }
+
+    /// The end of the response to the request under way is about to leave.
+    pub(crate) fn ending(&self) {
+        self.ending.store(1, Ordering::Relaxed);
+    }
+
+    /// Whether the end of the response to the last request has left, or is about to.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed) != 0
     }
 
     /// The request under way has ended.

@@ -112,26 +112,27 @@ impl Policy {
         self.max_lifetime.map(|limit| now + limit.mul_f64(0.1_f64.mul_add(-chance, 1.0)))
     }
 
-    /// The free worker that gets a connection: the one idle for the shortest, so that the others age and leave.
+    /// The free worker that gets a connection: always the same one if it can, so that the others age and leave. That is the
+    /// one that has served most, and not the one that has served last: they would take turns on a busy machine.
     pub(super) fn place(&self, workers: &Workers) -> Option<usize> {
         let free = workers.iter().filter(|(_, worker)| worker.is_free());
-        free.max_by_key(|(_, worker)| (!worker.stand_in, worker.since)).map(|(slot, _)| slot)
+        free.max_by_key(|(_, worker)| preference(worker)).map(|(slot, _)| slot)
     }
 
     /// Whether a worker is likely to report the end of its connection any moment, which would save a fork or the waking of
-    /// a further worker: its request has just ended, or began so recently that it may have, and all free workers have been
-    /// free for longer.
+    /// a further worker: one that would be preferred to all that are free has just ended a request.
     pub(super) fn is_worth_waiting(&self, workers: &Workers, now: Instant) -> bool {
-        let free = workers.iter().filter(|(_, worker)| worker.is_free() && !worker.stand_in);
-        let free_for = free.map(|(_, worker)| now - worker.since).min().unwrap_or(Duration::MAX);
-        let served = workers.staying().filter(|(_, worker)| worker.holds && worker.taken);
-        let mut recent = served.filter_map(|(_, worker)| match worker.activity {
-            Activity::Busy(age) => Some(age),
-            // Not one that has been handed a connection and has not seen a request on it.
-            Activity::Idle(idle) => Some(idle).filter(|&idle| idle < now - worker.since),
-            Activity::Unknown => None,
+        let free = workers.iter().filter(|(_, worker)| worker.is_free());
+        let best = free.map(|(_, worker)| preference(worker)).max();
+        let mut better = workers.staying().map(|(_, worker)| worker).filter(|worker| {
+            worker.holds && worker.taken && best.is_none_or(|best| preference(worker) > best)
         });
-        recent.any(|age| age < JUST_ENDED && age < free_for)
+        better.any(|worker| match worker.activity {
+            Activity::Busy(_) => worker.is_ending,
+            // Not one that has been handed a connection and has not seen a request on it.
+            Activity::Idle(idle) => idle < JUST_ENDED && idle < now - worker.since,
+            Activity::Unknown => false,
+        })
     }
 
     /// Where a worker comes from for the last of `waiting` connections, none of which a free worker could take.
@@ -319,4 +320,9 @@ impl Policy {
         }
         next
     }
+}
+
+/// What makes one free worker better than another.
+const fn preference(worker: &Worker) -> (bool, u64, Instant) {
+    (!worker.stand_in, worker.requests, worker.since)
 }

@@ -63,6 +63,10 @@ pub(super) struct Worker {
     pub(super) measure: Option<(Measure, Instant)>,
     /// What it was doing when it was last looked at.
     pub(super) activity: Activity,
+    /// The end of the response to its last request has left.
+    pub(super) is_ending: bool,
+    /// Requests it has begun.
+    pub(super) requests: u64,
 }
 
 impl Worker {
@@ -80,6 +84,8 @@ impl Worker {
             expires,
             measure: None,
             activity: Activity::Unknown,
+            is_ending: false,
+            requests: 0,
         }
     }
 
@@ -196,6 +202,8 @@ impl Workers {
                 (None, Some(idle)) => Activity::Idle(idle),
                 (None, None) => Activity::Unknown,
             };
+            worker.is_ending = slot.is_ending();
+            worker.requests = slot.requests();
         }
     }
 }

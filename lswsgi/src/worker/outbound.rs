@@ -11,12 +11,12 @@ use lsapi::limits::MAX_STREAM_PAYLOAD;
 use lsapi::{CLOSE_AND_END, HeadError, RESP_END, ResponseHead, put_stderr, put_stream};
 use rustix::io::Errno;
 
-use crate::log;
 use crate::worker::answer::{self, Written};
 use crate::worker::error_text::{ErrorText, Part};
 use crate::worker::exchange::Detach;
 use crate::worker::send::{send, send_large};
 use crate::worker::socket::Socket;
+use crate::{board, log};
 
 /// Bodies up to this size are copied behind their headers and leave in one `send`; copying that much is cheaper than
 /// handing the kernel several pieces. Larger ones are sent from where they are.
@@ -242,6 +242,9 @@ impl Outbound {
         self.out.clear();
         if self.phase == Phase::Started {
             self.put_head();
+        }
+        if end != End::No {
+            board::slot().ending();
         }
         let sent = if body.len() <= INLINE_BODY {
             put_stream(body, &mut self.out);
