@@ -183,7 +183,15 @@ impl Manager<'_> {
         }
         if reap {
             // An error means that there are no children.
-            while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            let changes = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
+            while let Ok(Some((pid, status))) = wait(changes) {
+                if status.stopped() || status.continued() {
+                    let slot = self.workers.slot_of(pid);
+                    if let Some(worker) = slot.and_then(|slot| self.workers.get_mut(slot)) {
+                        worker.is_stopped = status.stopped();
+                    }
+                    continue;
+                }
                 failed = self.reaped(pid, status, now).or(failed);
             }
         }

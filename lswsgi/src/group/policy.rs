@@ -19,6 +19,9 @@ const WATCHDOG_GRACE: Duration = Duration::from_secs(2);
 /// How long a worker without a request may take to take a connection, or to leave, when it is told to.
 const REACTION: Duration = Duration::from_secs(5);
 
+/// How long a connection waits for a worker that has been stopped before another may have it.
+const STOPPED: Duration = Duration::from_secs(1);
+
 /// How long after the graceful timeout, at which the workers' watchdogs answer, the rest is killed.
 const AFTER_GRACEFUL: Duration = Duration::from_secs(1);
 
@@ -154,7 +157,7 @@ impl Policy {
         if let Some(release) = release {
             return release;
         }
-        let all_busy = workers.staying().all(|(_, worker)| worker.is_busy());
+        let all_busy = workers.staying().all(|(_, worker)| worker.is_busy() || worker.is_stopped);
         if means.can_fork && !means.sparing && all_busy && members < self.most() {
             return Obtain::Fork;
         }
@@ -256,7 +259,8 @@ impl Policy {
                 (now + left, Measure::Terminate, Overdue::Request)
             }),
             (None, Phase::Serving, _) if worker.holds && !worker.taken => {
-                Some((worker.since + REACTION, Measure::Kill, Overdue::HandOver))
+                let patience = if worker.is_stopped { STOPPED } else { REACTION };
+                Some((worker.since + patience, Measure::Kill, Overdue::HandOver))
             }
             (None, Phase::Serving, _) if worker.order.is_leave() => {
                 let idle = worker.idle(now).unwrap_or_default();

@@ -61,6 +61,8 @@ pub(super) struct Worker {
     pub(super) expires: Option<Instant>,
     /// The harshest signal it has been sent, and when.
     pub(super) measure: Option<(Measure, Instant)>,
+    /// Somebody has stopped its process, by SIGSTOP: nothing can be expected of it.
+    pub(super) is_stopped: bool,
     /// What it was doing when it was last looked at.
     pub(super) activity: Activity,
     /// The end of the response to its last request has left.
@@ -83,6 +85,7 @@ impl Worker {
             ordered_at: now,
             expires,
             measure: None,
+            is_stopped: false,
             activity: Activity::Unknown,
             is_ending: false,
             requests: 0,
@@ -101,7 +104,7 @@ impl Worker {
 
     /// A connection can be handed to it.
     pub(super) fn is_free(&self) -> bool {
-        self.phase == Phase::Serving && !self.holds && !self.order.is_leave()
+        self.phase == Phase::Serving && !self.holds && !self.order.is_leave() && !self.is_stopped
     }
 
     /// A request runs in it.
@@ -112,6 +115,7 @@ impl Worker {
     /// It holds a connection, no request runs, and it has not been told anything.
     pub(super) fn can_release(&self) -> bool {
         self.phase == Phase::Serving
+            && !self.is_stopped
             && self.holds
             && self.taken
             && self.order == Order::None
@@ -121,7 +125,7 @@ impl Worker {
     /// A connection can be handed to it soon.
     pub(super) fn is_coming(&self) -> bool {
         let releases = self.holds && self.order == Order::Release && !self.is_busy();
-        !self.is_leaving() && (self.phase == Phase::Starting || releases)
+        !self.is_leaving() && !self.is_stopped && (self.phase == Phase::Starting || releases)
     }
 
     /// For how long no request has run, counted anew from a hand-over; nothing while one does, or the worker starts.
