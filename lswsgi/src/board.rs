@@ -21,6 +21,8 @@ const TEXT: usize = 232;
 pub(crate) struct Slot {
     /// What the manager wants of the worker: an [`Order`].
     order: AtomicU32,
+    /// Whether the worker may take the connection that has been handed to it: 1, or 0 once somebody has claimed it.
+    offer: AtomicU32,
     /// Length of the text.
     len: AtomicU32,
     /// Not 0 from when the end of a response leaves: its connection may end before that has been noted here.
@@ -108,6 +110,7 @@ impl Slot {
     pub(crate) const fn new() -> Self {
         Self {
             order: AtomicU32::new(0),
+            offer: AtomicU32::new(0),
             len: AtomicU32::new(0),
             ending: AtomicU32::new(0),
             began: AtomicU64::new(0),
@@ -125,6 +128,7 @@ impl Slot {
             word.store(0, Ordering::Relaxed);
         }
         self.len.store(0, Ordering::Relaxed);
+        self.offer.store(0, Ordering::SeqCst);
         self.order.store(Order::None as u32, Ordering::SeqCst);
     }
 
@@ -219,6 +223,17 @@ impl Slot {
     pub(crate) fn ordered(&self) -> Order {
         let number = self.order.load(Ordering::SeqCst) as usize;
         Order::ALL.get(number).copied().unwrap_or(Order::None)
+    }
+
+    /// The manager hands the worker a connection. One at a time, until the worker has said what became of it.
+    pub(crate) fn offer(&self) {
+        self.offer.store(1, Ordering::SeqCst);
+    }
+
+    /// Claims the connection that was offered: the worker to serve it or the manager, if the worker does nothing, to give it to
+    /// another. Only the first gets it.
+    pub(crate) fn claim(&self) -> bool {
+        self.offer.swap(0, Ordering::SeqCst) == 1
     }
 
     /// Takes a [`Order::Release`] off that has been followed; any other order stays.
@@ -327,6 +342,15 @@ mod tests {
             }
         }
         writer.join().unwrap();
+    }
+
+    #[test]
+    fn a_connection_is_claimed_once() {
+        let slot = Slot::new();
+        assert!(!slot.claim());
+        slot.offer();
+        assert!(slot.claim());
+        assert!(!slot.claim());
     }
 
     #[test]

@@ -491,6 +491,9 @@ impl Manager<'_> {
             return;
         };
         worker.since = now;
+        if let Some(board) = self.board.slots.get(slot) {
+            board.offer();
+        }
         let sent = link
             .channel
             .as_ref()

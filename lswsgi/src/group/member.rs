@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-use crate::board::Board;
+use crate::board::{self, Board};
 use crate::error::Error;
 use crate::group::channel::{Channel, Incoming};
 use crate::group::message::{FromWorker, ToWorker};
@@ -130,6 +130,11 @@ impl Connections for Member {
         }
         match self.channel.receive() {
             Incoming::Message(bytes, descriptor) => match (ToWorker::decode(&bytes), descriptor) {
+                (Ok(ToWorker::Connection), Some(_)) if !board::slot().claim() => {
+                    log::debug(format_args!("a connection came so late that another worker has it"));
+                    self.tell(&FromWorker::Ended);
+                    Ok(Arrival::Nothing)
+                }
                 (Ok(ToWorker::Connection), Some(fd)) => {
                     self.tell(&FromWorker::Taken);
                     let greeting = std::mem::replace(&mut self.greeting, Greeting::Accepted);

@@ -63,9 +63,9 @@ pub(super) enum ToWorker {
 pub(super) enum FromWorker {
     /// It has started and can take a connection.
     Ready,
-    /// It has taken the connection it was given; the manager's copy is not needed any more.
+    /// It has claimed the connection it was given; the manager's copy is not needed any more.
     Taken,
-    /// Its connection has ended, and it can take another.
+    /// Its connection has ended, or was not there to be claimed any more, and it can take another.
     Ended,
     /// It takes nothing more: its last request has ended, or it leaves without one. Its exit handlers may still run; the
     /// slot of a running worker is free.

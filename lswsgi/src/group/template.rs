@@ -23,7 +23,6 @@ use crate::settings::{Load, Settings};
 use crate::start::Start;
 use crate::sys::{self, Own};
 use crate::watch::Stamp;
-use crate::worker::socket::TICK;
 use crate::worker::{Leave, answer, gate};
 use crate::{exit_code, log, parent, service};
 
@@ -129,11 +128,12 @@ impl Template<'_> {
         if let Err(error) = inspect::freeze(py) {
             log::debug(format_args!("Python's garbage collector cannot be frozen: {error}"));
         }
+        // Said first: whoever reads the line may take the template for one that was ready.
+        self.tell(&FromTemplate::Ready { imported: imports });
         log::info(format_args!(
             "template ready: {}",
             if imports { "application imported" } else { "workers import the application" }
         ));
-        self.tell(&FromTemplate::Ready { imported: imports });
         source
     }
 
@@ -192,11 +192,11 @@ impl Template<'_> {
         }
     }
 
-    /// Waits for an order for at most a tick.
+    /// Waits for an order, or for the end of the manager, which closes the channel.
     fn wait(&self) -> Incoming {
         let mut fds = [PollFd::new(&self.channel, PollFlags::IN)];
         // A wait that fails is one that is over.
-        let _ = TICK.try_into().map(|tick| poll(&mut fds, Some(&tick)));
+        let _ = poll(&mut fds, None);
         self.channel.receive()
     }
 
