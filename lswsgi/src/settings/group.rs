@@ -9,7 +9,7 @@ use super::reader::{Origin, Reader};
 use super::table;
 
 /// Memory that has to be free for a fork that is not necessary, unless LSAPI_AVOID_FORK says how much.
-const DEFAULT_FREE_MEMORY: u64 = 1 << 30;
+pub(super) const DEFAULT_FREE_MEMORY: u64 = 1 << 30;
 
 /// What concerns a group of processes.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser as _};
+use serde::Serialize;
 use serde_json::Value as Json;
 
 /// Longest time that can be given, in seconds: 136 years, so that adding it to a point in time is always possible.
@@ -17,14 +18,16 @@ const LONGEST: f64 = u32::MAX as f64;
 const LEAST_SIZE: u64 = 10 << 20;
 
 /// A value as people and programs are told it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Shown {
     /// A number, a word, or null where there is none.
-    pub(super) value: Json,
+    value: Json,
     /// What a number counts.
-    pub(super) unit: &'static str,
-    /// What stands for null.
-    pub(super) none: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    unit: &'static str,
+    /// What stands for null where people read.
+    #[serde(skip)]
+    none: &'static str,
 }
 
 impl Shown {
@@ -48,6 +51,13 @@ impl std::fmt::Display for Shown {
             Json::Bool(value) => f.write_str(if *value { "yes" } else { "no" }),
             Json::String(word) => f.write_str(word),
             number if self.unit.is_empty() => write!(f, "{number}"),
+            Json::Number(bytes) if self.unit == "bytes" => {
+                let bytes = bytes.as_u64().unwrap_or_default();
+                let units = [(30, "GiB"), (20, "MiB"), (0, "bytes")];
+                let fits = |&&(shift, _): &&(u32, &str)| bytes.trailing_zeros() >= shift || shift == 0;
+                let (shift, unit) = units.iter().find(fits).unwrap_or(&(0, "bytes"));
+                write!(f, "{} {unit}", bytes >> shift)
+            }
             number => write!(f, "{number} {}", self.unit),
         }
     }

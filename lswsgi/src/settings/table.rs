@@ -96,11 +96,12 @@ macro_rules! settings {
 settings! {
 "Process group": {
     CHILDREN: Count = "children" ["PHP_LSAPI_CHILDREN", "LSAPI_CHILDREN"] 0, upto(MOST_CHILDREN), "",
-        "Workers; up to 1 this process serves alone";
-    EXTRA_CHILDREN: Count = "extra-children" ["LSAPI_EXTRA_CHILDREN"] 0, upto(MOST_CHILDREN), "a third of --children",
-        "Workers beyond that while all are busy with requests";
+        "Most workers; with 0 or 1 there is no group, and this process serves by itself";
+    EXTRA_CHILDREN: Count = "extra-children" ["LSAPI_EXTRA_CHILDREN"] 0, upto(MOST_CHILDREN),
+        "a third of --children; 0 with --avoid-fork",
+        "Workers beyond --children, while all of them are busy with requests";
     MAX_IDLE_CHILDREN: Count = "max-idle-children" ["LSAPI_MAX_IDLE_CHILDREN"] 1, count(1, MOST_CHILDREN),
-        "a third of --children", "Idle workers that are kept; surplus leaves within a second";
+        "a third of --children, at least 1; all with --avoid-fork", "Idle workers that are kept; surplus leaves within a second";
     MIN_IDLE: Count = "min-idle" ["LSWSGI_MIN_IDLE"] 0, upto(MOST_CHILDREN), "", "Idle workers that are kept ready";
     AVOID_FORK: AvoidFork = "avoid-fork" ["LSAPI_AVOID_FORK"] Avoid::Off, AvoidFork, "",
         "1: keep workers that are idle, and never more than --children. A size of 10M or more is also the memory (default \
@@ -123,11 +124,11 @@ settings! {
         "Up to so many requests fewer, at random, so that not all processes leave at once";
     MAX_IDLE: Limit = "max-idle" ["LSAPI_MAX_IDLE"] Some(Duration::from_secs(300)), Limit { negative: true }, "",
         "Time without a request after which a process leaves; 0: never";
-    KEEP_LISTEN: Count = "keep-listen" ["LSAPI_KEEP_LISTEN"] 1, upto(2), "1, or 2 with --avoid-fork",
+    KEEP_LISTEN: Count = "keep-listen" ["LSAPI_KEEP_LISTEN"] 1, upto(2), "1; 2 with --avoid-fork",
         "0: a process leaves when its connection ends. 1 and 2: it waits for the next until --max-idle";
     MAX_PROCESS_TIME: Seconds = "max-process-time" ["LSAPI_MAX_PROCESS_TIME"] Duration::from_secs(3600), Seconds, "",
         "Longest time a request may run; then it is answered with 504, its stacks are logged, and the process ends";
-    NO_PARENT_CHECK: Flag = "no-parent-check" ["LSAPI_PPID_NO_CHECK"] false, SET, "no, or yes with --address",
+    NO_PARENT_CHECK: Flag = "no-parent-check" ["LSAPI_PPID_NO_CHECK"] false, SET, "no; yes with --address or --max-busy-workers",
         "Do not leave when the process that started this one is gone";
     GRACEFUL_TIMEOUT: Seconds = "graceful-timeout" ["LSWSGI_GRACEFUL_TIMEOUT"] Duration::from_secs(23), Seconds, "",
         "Time running requests have left after a stop. LiteSpeed kills after 25 s";

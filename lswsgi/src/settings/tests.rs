@@ -317,7 +317,7 @@ fn it_is_told_where_a_value_came_from() {
     let env = [("LSAPI_CHILDREN", "9"), ("LSAPI_AVOID_FORK", "2G"), ("LSAPI_KEEP_LISTEN", "0")];
     for (name, expected) in [
         ("children", "9 from LSAPI_CHILDREN"),
-        ("avoid-fork", "2147483648 bytes from LSAPI_AVOID_FORK"),
+        ("avoid-fork", "2 GiB from LSAPI_AVOID_FORK"),
         ("extra-children", "0 from default, because LSAPI_AVOID_FORK is set"),
         ("keep-listen", "2 from LSAPI_KEEP_LISTEN, overruled because LSAPI_AVOID_FORK is set"),
         ("max-idle", "2.5 s from --max-idle"),
@@ -347,4 +347,35 @@ fn words_in_help_are_those_that_are_understood() {
             assert_eq!(arg.get_value_names().unwrap()[0].as_str(), words.join("|"), "{}", arg.get_id());
         }
     }
+}
+
+/// The table of settings as it is in the README.
+fn table_of_readme() -> String {
+    let mut table = "| option | variable | default | meaning |\n|---|---|---|---|\n".to_owned();
+    let mut heading = "";
+    for setting in TABLE {
+        if setting.heading() != heading {
+            heading = setting.heading();
+            table += &format!("| **{heading}** | | | |\n");
+        }
+        let arg = setting.arg();
+        let value = if arg.is_require_equals_set() { "" } else { arg.get_value_names().unwrap()[0].as_str() };
+        let option = format!("--{} {}", setting.option(), value.replace('|', "\\|"));
+        let variables: Vec<_> = setting.variables().iter().map(|name| format!("`{name}`")).collect();
+        table += &format!(
+            "| `{}` | {} | {} | {} |\n",
+            option.trim_end(),
+            variables.join(", "),
+            setting.default(),
+            setting.help()
+        );
+    }
+    table
+}
+
+#[test]
+fn the_table_in_the_readme_is_this_one() {
+    let table = table_of_readme();
+    let readme = include_str!("../../../README.md");
+    assert!(readme.contains(&table), "the README should have:\n{table}");
 }

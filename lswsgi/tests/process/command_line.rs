@@ -186,3 +186,91 @@ fn a_server_too_busy_to_accept_is_not_waited_for() {
     assert_eq!(code, i32::from(exit_code::BIND));
     assert!(stderr.contains("another process is serving this socket"), "{stderr}");
 }
+
+#[test]
+fn help_has_every_option_under_a_heading_with_its_default_and_its_variables() {
+    let output = lswsgi(&["--help"]).env("COLUMNS", "100").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for heading in
+        ["Process group:", "Life of a process:", "Requests:", "Application:", "Log:", "Exit codes:"]
+    {
+        assert!(help.lines().any(|line| line == heading), "{heading} is missing:\n{help}");
+    }
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("--max-idle <SECONDS> Time without a request"), "{help}");
+    assert!(words.contains("[300 s; LSAPI_MAX_IDLE]"), "{help}");
+    assert!(words.contains("[10000; PHP_LSAPI_MAX_REQUESTS, LSAPI_MAX_REQS]"), "{help}");
+    assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+}
+
+#[test]
+fn the_settings_are_printed_in_columns_with_where_they_came_from_and_descriptor_0_is_left_alone() {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let mut command = lswsgi(&["--print-config", "--max-idle", "7.5", "-m", "/srv/app.py:app"]);
+    command.env("LSAPI_CHILDREN", "9").env("LSAPI_AVOID_FORK", "2G").env("LSAPI_MAX_REQS", "many");
+    let output = command.stdin(std::os::fd::OwnedFd::from(theirs.try_clone().unwrap())).output().unwrap();
+    let (code, stderr) = code_and_stderr(&output);
+    assert_eq!(code, i32::from(exit_code::OK));
+    assert!(
+        stderr.contains("warning: LSAPI_MAX_REQS=many is not a whole number of at least 1: using 10000"),
+        "{stderr}"
+    );
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+
+    let text = String::from_utf8(output.stdout).unwrap();
+    let row =
+        |name: &str| text.lines().find(|line| line.trim_start().starts_with(&format!("{name} "))).unwrap();
+    let columns =
+        |name: &str| row(name).split("  ").map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>();
+    for (name, value, origin) in [
+        ("application", "/srv/app.py", "-m"),
+        ("callable", "app", "-m"),
+        ("address", "the socket on descriptor 0", "default"),
+        ("children", "9", "LSAPI_CHILDREN"),
+        ("extra-children", "0", "default, because LSAPI_AVOID_FORK is set"),
+        ("avoid-fork", "2 GiB", "LSAPI_AVOID_FORK"),
+        ("min-free-memory", "2 GiB", "LSAPI_AVOID_FORK"),
+        ("max-requests", "10000", "default, because LSAPI_MAX_REQS cannot be used"),
+        ("max-idle", "7.5 s", "--max-idle"),
+        ("pgrp-max-idle", "no limit", "default"),
+    ] {
+        assert_eq!(columns(name), [name, value, origin], "{text}");
+        assert_eq!(row(name).find(value), row("children").find('9'), "the columns line up:\n{text}");
+        assert_eq!(row(name).rfind(origin), row("children").find("LSAPI"), "the columns line up:\n{text}");
+    }
+    // Still a socket, and still open: whoever holds the other end gets what is written.
+    std::io::Write::write_all(&mut &theirs, b"x").unwrap();
+    assert_eq!(std::io::Read::read(&mut &ours, &mut [0]).unwrap(), 1);
+}
+
+#[test]
+fn the_settings_can_be_read_by_programs() {
+    let output = lswsgi(&["--print-config", "--json"]).env("LSAPI_MAX_IDLE", "60").output().unwrap();
+    let settings: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let of = |name: &str| settings.iter().find(|setting| setting["setting"] == name).unwrap();
+    let idle = of("max-idle");
+    assert_eq!(
+        (&idle["value"], &idle["unit"], &idle["origin"]),
+        (&60.into(), &"s".into(), &"LSAPI_MAX_IDLE".into())
+    );
+    assert_eq!(idle["variables"], serde_json::json!(["LSAPI_MAX_IDLE"]));
+    assert_eq!(of("pgrp-max-idle")["value"], serde_json::Value::Null);
+    assert_eq!(of("debug")["value"], false);
+    let (code, stderr) = run(&["--json"]);
+    assert_eq!(code, i32::from(exit_code::USAGE));
+    assert!(stderr.contains("--print-config"), "{stderr}");
+}
+
+#[test]
+fn a_value_that_cannot_be_used_is_a_usage_error_that_says_what_can() {
+    for (option, value, expected) in [
+        ("--max-idle", "soon", "not a number of seconds, such as 300 or 0.5, or 0 for no limit"),
+        ("--children", "10001", "not a whole number from 0 to 10000"),
+        ("--avoid-fork", "lots", "not 0, 1 or a size such as 512M or 2G"),
+        ("--load", "eager", "[possible values: auto, preload, lazy]"),
+    ] {
+        let (code, stderr) = run(&[option, value]);
+        assert_eq!(code, i32::from(exit_code::USAGE), "{option}");
+        assert!(stderr.contains(expected) && stderr.contains(option) && stderr.contains(value), "{stderr}");
+    }
+}
