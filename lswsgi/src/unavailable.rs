@@ -11,8 +11,8 @@ use lsapi::BeginRequest;
 use crate::error::Error;
 use crate::log;
 use crate::watch::Watch;
-use crate::worker::serve::{Leave, Verdict};
-use crate::worker::{Detach, Exchange, Handler, page};
+use crate::worker::serve::Verdict;
+use crate::worker::{Detach, Exchange, Handler, Leave, page};
 
 /// Nothing to let go of: Python has not been started.
 #[derive(Clone, Copy, Debug)]

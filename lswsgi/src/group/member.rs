@@ -85,11 +85,12 @@ impl Member {
         Self { channel, greeting: Greeting::Pid }
     }
 
-    /// Waits until this process is the manager's child, and asks to be woken by the manager's death.
+    /// Waits until this process is the manager's child, and asks to be woken by the manager's death. Returns whether there is
+    /// a manager.
     ///
     /// # Errors
-    /// When it becomes somebody else's: the manager has died.
-    pub(super) fn join(&self, manager: Pid) -> Result<(), Error> {
+    /// When the kernel refuses.
+    pub(super) fn join(&self, manager: Pid) -> Result<bool, Error> {
         let deadline = Instant::now() + ADOPTION;
         parent::expect(manager);
         while parent::is_gone() && Instant::now() < deadline {
@@ -101,10 +102,8 @@ impl Member {
         }
         sys::ask_for_parent_death_signal()
             .map_err(Error::system("cannot ask for the parent's death signal"))?;
-        if parent::is_gone() {
-            return Err(Error::system("the manager has died")(Errno::SRCH));
-        }
-        Ok(())
+        // It may have died before that.
+        Ok(!parent::is_gone())
     }
 
     fn tell(&self, message: &FromWorker) {

@@ -219,7 +219,9 @@ impl Template<'_> {
     /// Serves as a worker.
     fn work<'py>(&self, py: Python<'py>, start: &Start, assignment: Assignment<'py>) -> Result<Leave, Error> {
         let Assignment { mut member, source } = assignment;
-        py.detach(|| member.join(self.manager))?;
+        if !py.detach(|| member.join(self.manager))? {
+            return Ok(Leave::ParentDied);
+        }
         if let Some(source) = source {
             return service::serve(py, source, &mut member, self.settings, true);
         }

@@ -18,8 +18,8 @@ use super::request::{Request, Ticket, Write};
 use super::scripts::{Script, Scripts, Unusable};
 use crate::options::{ErrorLog, Options, UnknownLength};
 use crate::worker::outbound::Phase;
-use crate::worker::serve::{Leave, Verdict};
-use crate::worker::{Detach, Exchange, Handler, page};
+use crate::worker::serve::Verdict;
+use crate::worker::{Detach, Exchange, Handler, Leave, page};
 use crate::{log, sys};
 
 /// The interpreter lock as the worker sees it: something to let go of while it waits.

@@ -38,15 +38,25 @@ pub(crate) fn read_at(fd: RawFd, buffer: &mut [u8], offset: u64) -> io::Result<u
 /// takes one of them for its own must not be used or dropped any more.
 ///
 /// # Errors
-/// What close_range reports: a kernel before 5.9 does not know it.
+/// When there is no other way than to read `/proc/self/fd`, and that cannot be read.
 pub(crate) fn close_all_but(keep: BorrowedFd<'_>) -> io::Result<()> {
-    let Ok(keep) = u32::try_from(keep.as_raw_fd()) else { return Err(rustix::io::Errno::BADF.into()) };
-    for (first, last) in [(3, keep.saturating_sub(1)), ((keep + 1).max(3), u32::MAX)] {
-        // SAFETY: close_range takes no pointers. The descriptors belong to objects of the process that forked, and those are
-        // left alone from here on.
-        if first <= last && unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
+    let keep = keep.as_raw_fd();
+    let ranges = [(3, keep - 1), ((keep + 1).max(3), RawFd::MAX)];
+    if ranges.iter().all(|&(first, last)| first > last || close_range(first, last)) {
+        return Ok(());
+    }
+    // A kernel before 5.9.
+    let names = std::fs::read_dir("/proc/self/fd")?.flatten().map(|entry| entry.file_name());
+    let numbers: Vec<RawFd> = names.filter_map(|name| name.to_str()?.parse().ok()).collect();
+    for number in numbers.into_iter().filter(|&number| number > 2 && number != keep) {
+        // SAFETY: as below. The folder's own descriptor is among them, and has been closed already.
+        unsafe { libc::close(number) };
     }
     Ok(())
+}
+
+fn close_range(first: RawFd, last: RawFd) -> bool {
+    // SAFETY: no pointers are taken. The descriptors belong to objects of the process that forked, and those are left alone
+    // from here on.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) == 0 }
 }

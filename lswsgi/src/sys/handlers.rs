@@ -39,7 +39,7 @@ fn parent_death_signal() -> c_int {
 }
 
 /// The signal by which the manager says that there is an order on the board.
-fn order_signal() -> c_int {
+pub(super) fn order_signal() -> c_int {
     libc::SIGRTMAX() - 2
 }
 

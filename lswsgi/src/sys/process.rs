@@ -4,6 +4,8 @@ use std::io;
 
 use rustix::process::Pid;
 
+use super::handlers::order_signal;
+
 /// Where a fork has come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fork {
@@ -19,10 +21,12 @@ pub(crate) enum Fork {
 /// What fork reports: no memory, or too many processes.
 pub(crate) fn fork() -> io::Result<Fork> {
     // SAFETY: called by the only thread of this process (manager), or by the main thread of a template in which no other
-    // runs; so no lock is left held in the child, and it may go on as any process.
+    // runs; so no lock is left held in the child, and it may go on as any process. Where the operator has the template fork
+    // in spite of threads (`--load preload`), Python and the C library still see to their own locks.
     match unsafe { libc::fork() } {
         0 => Ok(Fork::Child),
-        pid => Pid::from_raw(pid).filter(|_| pid > 0).map(Fork::Parent).ok_or_else(io::Error::last_os_error),
+        ..0 => Err(io::Error::last_os_error()),
+        pid => Pid::from_raw(pid).map(Fork::Parent).ok_or_else(io::Error::last_os_error),
     }
 }
 
@@ -36,7 +40,7 @@ pub(crate) fn expect_children() -> io::Result<()> {
 /// Tells a worker that there is an order for it. One that has just ended needs none.
 pub(crate) fn tell_worker(worker: Pid) {
     // SAFETY: kill takes no pointers.
-    let _ = unsafe { libc::kill(worker.as_raw_pid(), libc::SIGRTMAX() - 2) };
+    let _ = unsafe { libc::kill(worker.as_raw_pid(), order_signal()) };
 }
 
 /// Ends this process at once: nothing is flushed but the log, and no exit handler runs.

@@ -12,8 +12,8 @@ use rustix::net::{SocketFlags, accept_with};
 use crate::endpoint::{Endpoint, Listener};
 use crate::error::Error;
 use crate::log;
+use crate::worker::Leave;
 use crate::worker::gate;
-use crate::worker::serve::Leave;
 use crate::worker::socket::TICK;
 
 /// Where connections come from.

@@ -9,7 +9,9 @@
 //! * `error_text`: what the application says on its error stream, until it leaves;
 //! * [`exchange`]: both sides of one connection, shared with the objects the application holds;
 //! * [`connections`]: where connections come from;
+//! * `next`: taking the next request off one;
 //! * `discard`: ending a connection whose last request was not read to its end;
+//! * `leave`: why a worker leaves;
 //! * [`serve`](mod@serve): the loop over connections and requests.
 
 pub(crate) mod answer;
@@ -19,6 +21,8 @@ mod error_text;
 pub mod exchange;
 pub(crate) mod gate;
 pub mod inbound;
+mod leave;
+mod next;
 pub mod outbound;
 pub mod page;
 mod send;
@@ -26,5 +30,6 @@ pub mod serve;
 pub(crate) mod socket;
 
 pub use exchange::{Detach, Exchange};
+pub use leave::Leave;
+pub use serve::Handler;
 pub(crate) use serve::serve;
-pub use serve::{Handler, Leave};

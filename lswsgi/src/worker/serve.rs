@@ -3,22 +3,22 @@
 //! What is done with a request is the [`Handler`]'s; this file decides when one is taken, what is acknowledged, and when
 //! the connection or the process ends.
 
-use std::fmt;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use lsapi::{BeginRequest, BodyLength, DecodeError, REQ_RECEIVED, ServerPacket, pid_notice};
+use lsapi::{BeginRequest, REQ_RECEIVED, pid_notice};
 use rustix::io::Errno;
 
 use crate::board::{self, Order, Place, Slot};
 use crate::error::Error;
 use crate::settings::Settings;
 use crate::sys::title;
+use crate::worker::Leave;
 use crate::worker::connections::{Arrival, Connections, Greeting};
 use crate::worker::exchange::{Detach, Exchange};
-use crate::worker::inbound::{Inbound, Wait};
+use crate::worker::next::{Next, next_request};
 use crate::worker::outbound::{End, Phase};
 use crate::worker::socket::Socket;
 use crate::worker::{answer, discard, gate};
@@ -43,62 +43,6 @@ pub enum Verdict {
     Continue,
     /// Leave after this request.
     Leave(Leave),
-}
-
-/// Why a worker left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leave {
-    /// The connection it was started for has ended.
-    ConnectionEnded,
-    /// It has served as many requests as it may.
-    MaxRequests(u64),
-    /// No request came for the idle limit.
-    Idle(Duration),
-    /// More workers of its group are idle than may be.
-    Surplus,
-    /// It is older than it may be.
-    Lifetime,
-    /// Memory is short, and it was not needed.
-    MemoryShort,
-    /// A signal or the manager asked it to.
-    Stopped,
-    /// The process that started it died, or its manager.
-    ParentDied,
-    /// The application raised SystemExit or KeyboardInterrupt.
-    ApplicationExit,
-    /// The application cannot be used, and another process should try again.
-    TryAgain,
-}
-
-impl fmt::Display for Leave {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ConnectionEnded => f.write_str("the connection ended"),
-            Self::MaxRequests(count) => write!(f, "{count} requests served, the limit (LSAPI_MAX_REQS)"),
-            Self::Idle(limit) => write!(f, "no request for {} s (LSAPI_MAX_IDLE)", limit.as_secs()),
-            Self::Surplus => f.write_str("surplus (LSAPI_MAX_IDLE_CHILDREN)"),
-            Self::Lifetime => f.write_str("its age (--max-lifetime)"),
-            Self::MemoryShort => f.write_str("memory is short (LSAPI_AVOID_FORK)"),
-            Self::Stopped => f.write_str("asked to stop by a signal"),
-            Self::ParentDied => f.write_str("the process that started this one has died"),
-            Self::TryAgain => f.write_str("another process should try the application again"),
-            Self::ApplicationExit => f.write_str("the application asked to exit"),
-        }
-    }
-}
-
-impl Leave {
-    /// As the log of a group says it, in which the manager says why each worker has left.
-    #[must_use]
-    pub(crate) fn in_group(self) -> String {
-        match self {
-            Self::ConnectionEnded => "its connection ended (LSAPI_KEEP_LISTEN)".to_owned(),
-            Self::MaxRequests(count) => format!("{count} requests served (LSAPI_MAX_REQS)"),
-            Self::Idle(_) => "idle (LSAPI_MAX_IDLE)".to_owned(),
-            Self::Stopped => "stop".to_owned(),
-            other => other.to_string(),
-        }
-    }
 }
 
 /// Serves `connections` until there is a reason to leave.
@@ -168,14 +112,6 @@ enum Acknowledge {
     /// The next one has been, by a PID notice.
     EachButNext,
     None,
-}
-
-/// What a wait for the next request brought.
-#[expect(clippy::large_enum_variant, reason = "moved once per request; boxing would allocate as often")]
-enum Next<'a> {
-    Request { request: BeginRequest<'a>, announced: bool },
-    ConnectionEnded,
-    Leave { idle: bool },
 }
 
 impl<H: Handler> Worker<'_, H> {
@@ -392,70 +328,4 @@ enum Step {
     Next,
     ConnectionEnded,
     Leave(Leave),
-}
-
-/// Waits for a request on the connection and acknowledges it, if that is to be done. Runs without the GIL, so that the
-/// acknowledgement never waits for another thread of the application.
-fn next_request(inbound: &mut Inbound, is_acknowledged: bool) -> Next<'_> {
-    let wait = inbound.wait_packet();
-    let announced = match wait {
-        Wait::Ready { announced } => announced,
-        Wait::Eof => return Next::ConnectionEnded,
-        Wait::Leave { idle } => return Next::Leave { idle },
-        Wait::CutShort(have) => {
-            log::info(format_args!(
-                "closing the connection: it ended after {have} bytes of a request packet"
-            ));
-            return Next::ConnectionEnded;
-        }
-        Wait::HeaderTimeout(have) => {
-            log::warning(format_args!(
-                "closing the connection: {have} bytes of a request packet came, and no more for the header timeout"
-            ));
-            return Next::ConnectionEnded;
-        }
-    };
-    match inbound.packet() {
-        Ok(ServerPacket::BeginRequest(request)) => {
-            if acknowledge(inbound, &request, is_acknowledged) {
-                Next::Request { request, announced }
-            } else {
-                Next::ConnectionEnded
-            }
-        }
-        Ok(ServerPacket::AbortRequest) => {
-            log::debug(format_args!(
-                "the server ended the connection: the client of its last request is gone"
-            ));
-            Next::ConnectionEnded
-        }
-        Err(DecodeError::Invalid(invalid)) => {
-            log::error(format_args!("closing the connection: not an LSAPI request: {invalid}"));
-            Next::ConnectionEnded
-        }
-        Err(DecodeError::Incomplete { need }) => {
-            log::error(format_args!("closing the connection: {need} bytes of a request packet did not come"));
-            Next::ConnectionEnded
-        }
-    }
-}
-
-/// Tells the server that its request has arrived. If that cannot be told, the request must not run: the server will send
-/// it again.
-fn acknowledge(inbound: &Inbound, request: &BeginRequest<'_>, say: bool) -> bool {
-    let Some(socket) = inbound.socket() else { return false };
-    answer::begin(socket.as_fd(), request.body_length() != BodyLength::Known(0));
-    if !say {
-        return true;
-    }
-    let sent = match socket.send_now(&REQ_RECEIVED) {
-        Ok(sent) if sent == REQ_RECEIVED.len() => Ok(()),
-        Ok(sent) => socket.send_all(&REQ_RECEIVED[sent..]),
-        Err(errno) => Err(errno),
-    };
-    if let Err(errno) = sent {
-        answer::end();
-        log::debug(format_args!("dropping a request whose server is gone: {errno}"));
-    }
-    sent.is_ok()
 }
