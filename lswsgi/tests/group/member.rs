@@ -83,19 +83,15 @@ fn a_connection_its_server_has_given_up_is_dropped_and_its_request_not_run() {
     eventually(&group, "idle", || {
         (processes::descriptors(worker) < descriptors && processes::state(worker) == Some('S')).then_some(())
     });
-    // The manager gives it to the idle worker, who cannot look at it before it is closed.
     group::send(worker, Signal::STOP);
     eventually(&group, "stopped", || (processes::state(worker) == Some('T')).then_some(()));
+    // Nobody serves it before it is closed: the manager sees that, or the worker when it goes on.
     let mut given_up = group.connect();
     given_up.send(&RequestBuilder::get("/given-up").encode());
-    // The other worker gets the next one, so this one has been handed over.
-    let mut other = group.connect();
-    assert_ne!(other.get("/other").text(), worker.to_string());
     drop(given_up);
     group::send(worker, Signal::CONT);
-    group.log("dropping a connection its peer has closed already");
-    // It serves on.
-    assert_eq!(group.connect().get("/last").text(), worker.to_string());
+    assert_eq!(group.connect().get("/last").status, 200);
+    group.log("dropping a connection its peer has closed");
     assert!(!group.said().contains("running /given-up"), "{}", group.said());
 }
 
