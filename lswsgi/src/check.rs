@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::exit_code;
 use crate::python::inspect::{self, Installation, Running};
 use crate::python::{embed, load};
-use crate::settings::Settings;
+use crate::settings::{Load, Settings};
 use crate::start::Start;
 
 /// What has been found out.
@@ -28,6 +28,8 @@ struct Report {
     /// Threads of the application after the import.
     #[serde(flatten)]
     running: Running,
+    /// The group a listening socket would be served with; `None`: by one process.
+    group: Option<Group>,
     limits: Option<Limits>,
     /// Of the process that would serve.
     exit_code: u8,
@@ -40,10 +42,19 @@ struct Venv {
     origin: &'static str,
 }
 
+#[derive(Debug, Serialize)]
+struct Group {
+    workers: u32,
+    extra_workers: u32,
+    /// Who would import the application.
+    importer: Option<&'static str>,
+}
+
 /// The limits a worker would have; `None` is no limit.
 #[derive(Debug, Serialize)]
 struct Limits {
     requests: u64,
+    request_seconds: Option<u64>,
     idle_seconds: Option<u64>,
     request_packet_bytes: usize,
     open_files: Option<u64>,
@@ -65,6 +76,7 @@ pub fn check(arguments: &Arguments, json: bool) -> Result<(), Error> {
     let mut report = Report {
         lswsgi: env!("CARGO_PKG_VERSION"),
         python: embed::version().to_owned(),
+        group: Group::of(&settings),
         limits: Some(Limits::of(&settings)),
         ..Report::default()
     };
@@ -95,6 +107,9 @@ fn find_out(settings: &Settings, report: &mut Report, done: impl FnOnce(&Report)
             Some(inspect::installation(py).map_err(|error| Error::Python(error.to_string()))?);
         report.running = Running::look(py);
         let names = report.running.names();
+        if let Some(group) = report.group.as_mut().filter(|_| loaded.is_ok()) {
+            group.importer = Some(importer(settings.group.load, !names.is_empty()));
+        }
         let result = match loaded {
             Ok(_) if !names.is_empty() => Err(Error::ThreadsAlive { names }),
             loaded => loaded.map(|_| ()),
@@ -110,10 +125,29 @@ fn find_out(settings: &Settings, report: &mut Report, done: impl FnOnce(&Report)
     })
 }
 
+impl Group {
+    fn of(settings: &Settings) -> Option<Self> {
+        let group = &settings.group;
+        let of = |workers| Self { workers, extra_workers: group.extra_children, importer: None };
+        (group.children > 1).then(|| of(group.children))
+    }
+}
+
+/// Who imports an application after whose import threads run or not.
+const fn importer(load: Load, threads_run: bool) -> &'static str {
+    match load {
+        Load::Lazy => "each worker (--load lazy)",
+        Load::Preload => "the template (--load preload)",
+        Load::Auto if threads_run => "each worker, as threads run after the import",
+        Load::Auto => "the template",
+    }
+}
+
 impl Limits {
     fn of(settings: &Settings) -> Self {
         Self {
             requests: settings.max_requests,
+            request_seconds: settings.max_process_time.map(|limit| limit.as_secs()),
             idle_seconds: settings.max_idle.map(|limit| limit.as_secs()),
             request_packet_bytes: settings.max_request_packet,
             open_files: getrlimit(Resource::Nofile).current,
@@ -160,8 +194,17 @@ impl Report {
         let native = native_threads.iter().map(|name| format!("{name} (not of Python)"));
         let threads = threads.chain(native).collect::<Vec<_>>().join(", ");
         rows.push(("threads", if threads.is_empty() { none() } else { threads }));
+        let workers = self.group.as_ref().map(|group| match group.extra_workers {
+            0 => format!("up to {}", group.workers),
+            extra => format!("up to {}, and {extra} more while all are busy", group.workers),
+        });
+        rows.push(("workers", workers.unwrap_or_else(|| "this process alone".to_owned())));
+        if let Some(importer) = self.group.as_ref().and_then(|group| group.importer) {
+            rows.push(("imported by", importer.to_owned()));
+        }
         if let Some(limits) = &self.limits {
             rows.push(("requests", limits.requests.to_string()));
+            rows.push(("request seconds", number(limits.request_seconds)));
             rows.push(("idle seconds", number(limits.idle_seconds)));
             rows.push(("request packet", format!("{} bytes", limits.request_packet_bytes)));
             rows.push(("open files", number(limits.open_files)));

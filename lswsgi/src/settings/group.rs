@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::kind::Avoid;
+use super::number::Avoid;
 use super::reader::{Origin, Reader};
 use super::table;
 

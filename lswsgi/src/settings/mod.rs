@@ -1,7 +1,7 @@
 //! What the command line and the environment mean together: checked values, defaults applied, and where each came from.
 //!
 //! * `table`: every setting once: option, variables, default, meaning. Help, `--print-config` and README come from it;
-//! * `kind`: how a value is read and shown: counts, seconds, sizes, choices;
+//! * `kind`: how a value is read and shown, whether it is a `number`, a `time` or a `word`;
 //! * `given`: the options of the table, as they were typed;
 //! * `reader`: one setting after the other, with a warning for what cannot be used;
 //! * `effective`: all of them together, and what follows from one for another;
@@ -14,9 +14,12 @@ mod effective;
 mod given;
 mod group;
 mod kind;
+mod number;
 mod print;
 mod reader;
 mod table;
+mod time;
+mod word;
 
 pub use application::Application;
 pub(crate) use application::DEFAULT_CALLABLE;

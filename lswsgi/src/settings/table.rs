@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use super::Load;
-use super::kind::{Avoid, AvoidFork, Busy, Choice, Count, Flag, Kind, Limit, Milliseconds, Path, Seconds};
+use super::kind::Kind;
+use super::number::{Avoid, AvoidFork, Busy, Count};
+use super::time::{Limit, Milliseconds, Seconds};
+use super::word::{Choice, Flag, Path};
 use crate::log::{Format, Level};
 use crate::options::{ErrorLog, LateError, UnderscoreHeaders, UnknownLength};
 

@@ -90,8 +90,10 @@ fn the_report_names_everything_that_decides_how_an_application_runs() {
         "callable": "application",
         "threads": [],
         "native_threads": [],
+        "group": null,
         "limits": {
             "requests": 10_000,
+            "request_seconds": 3600,
             "idle_seconds": 300,
             "request_packet_bytes": 262_144,
             "open_files": limit("open_files"),
@@ -116,7 +118,9 @@ fn the_report_names_everything_that_decides_how_an_application_runs() {
          application      {}\n\
          callable         application\n\
          threads          none\n\
+         workers          this process alone\n\
          requests         10000\n\
+         request seconds  3600\n\
          idle seconds     300\n\
          request packet   262144 bytes\n\
          open files       {}\n\
@@ -274,4 +278,23 @@ fn limits_and_encoding_are_those_a_worker_would_have() {
     assert_eq!((&limits["requests"], &limits["idle_seconds"]), (&77.into(), &Value::Null));
     assert_eq!((&limits["open_files"], &report["exit_code"]), (&123.into(), &0.into()));
     assert_eq!(report["installation"]["stdout_encoding"], "iso8859-1");
+}
+
+#[test]
+fn a_group_is_reported_with_who_would_import_the_application() {
+    let alone = Check::of(GOOD).json();
+    assert_eq!(alone["group"], Value::Null);
+    let threads = format!(
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n{GOOD}"
+    );
+    for (source, load, importer) in [
+        (GOOD, "auto", "the template"),
+        (&*threads, "auto", "each worker, as threads run after the import"),
+        (&*threads, "preload", "the template (--load preload)"),
+        (GOOD, "lazy", "each worker (--load lazy)"),
+    ] {
+        let report = Check::of(source).env("LSAPI_CHILDREN", "6").env("LSWSGI_LOAD", load).json();
+        let expected = serde_json::json!({ "workers": 6, "extra_workers": 2, "importer": importer });
+        assert_eq!(report["group"], expected, "{load}");
+    }
 }

@@ -1,0 +1,118 @@
+//! Settings that are numbers: how many of something, and LSAPI_AVOID_FORK, which is a number of several kinds.
+
+use std::ffi::OsStr;
+use std::ops::RangeInclusive;
+
+use super::kind::{Kind, Shown};
+
+/// From here on LSAPI_AVOID_FORK is a size, in bytes (lsapi 2.3).
+const LEAST_SIZE: u64 = 10 << 20;
+
+/// A whole number.
+pub(crate) struct Count {
+    pub(super) range: RangeInclusive<u64>,
+    /// What it counts, if its name does not say.
+    pub(super) unit: &'static str,
+}
+
+impl Kind for Count {
+    type Value = u64;
+
+    fn parse(&self, text: &str) -> Option<u64> {
+        text.parse().ok().filter(|number| self.range.contains(number))
+    }
+
+    fn clamp(&self, text: &OsStr) -> Option<u64> {
+        // Too long for a number is too large as well.
+        let text = text.to_str()?.trim();
+        let number = text.parse::<u128>().ok().filter(|&number| number > (*self.range.end()).into());
+        number.map(|_| *self.range.end())
+    }
+
+    fn expects(&self) -> String {
+        match (self.range.start(), self.range.end()) {
+            (0, &u64::MAX) => "a whole number".to_owned(),
+            (least, &u64::MAX) => format!("a whole number of at least {least}"),
+            (least, most) => format!("a whole number from {least} to {most}"),
+        }
+    }
+
+    fn show(&self, value: &u64) -> Shown {
+        Shown::number(*value, self.unit)
+    }
+
+    fn placeholder(&self) -> &'static str {
+        if self.unit == "bytes" { "BYTES" } else { "N" }
+    }
+}
+
+/// A number that turns something off when it is negative.
+pub(crate) struct Busy;
+
+impl Kind for Busy {
+    type Value = Option<u64>;
+
+    fn parse(&self, text: &str) -> Option<Option<u64>> {
+        let number: i64 = text.parse().ok()?;
+        Some(u64::try_from(number).ok())
+    }
+
+    fn expects(&self) -> String {
+        "a whole number, or -1 for no limit".to_owned()
+    }
+
+    fn show(&self, value: &Option<u64>) -> Shown {
+        value.map_or(Shown::none("no limit"), |number| Shown::number(number, ""))
+    }
+
+    fn placeholder(&self) -> &'static str {
+        "N"
+    }
+}
+
+/// Whether forks are avoided, and the memory that has to be free for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Avoid {
+    Off,
+    On,
+    /// With this many bytes free.
+    Below(u64),
+}
+
+/// LSAPI_AVOID_FORK: a flag that may be a size.
+pub(crate) struct AvoidFork;
+
+impl Kind for AvoidFork {
+    type Value = Avoid;
+
+    fn parse(&self, text: &str) -> Option<Avoid> {
+        let (digits, shift) = match text.as_bytes().last()? {
+            b'K' | b'k' => (&text[..text.len() - 1], 10),
+            b'M' | b'm' => (&text[..text.len() - 1], 20),
+            b'G' | b'g' => (&text[..text.len() - 1], 30),
+            _ => (text, 0),
+        };
+        let bytes = digits.parse::<u64>().ok()?.checked_mul(1 << shift)?;
+        Some(match bytes {
+            0 => Avoid::Off,
+            1..LEAST_SIZE => Avoid::On,
+            _ => Avoid::Below(bytes),
+        })
+    }
+
+    fn expects(&self) -> String {
+        "0, 1 or a size such as 512M or 2G".to_owned()
+    }
+
+    fn show(&self, value: &Avoid) -> Shown {
+        match value {
+            Avoid::Off => Shown::word("no"),
+            Avoid::On => Shown::word("yes"),
+            Avoid::Below(bytes) => Shown::number(*bytes, "bytes"),
+        }
+    }
+
+    fn placeholder(&self) -> &'static str {
+        "0|1|SIZE"
+    }
+}
