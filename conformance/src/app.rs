@@ -8,11 +8,11 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use mock_lsws::scenario::{Declared, Scenario, json_schema};
+use mock_lsws::scenario::{Capability, Declared, Scenario, json_schema};
 
 use crate::cli::{
     Cli, Command, CoverageArgs, DEFAULT_SUBJECT, FlakyArg, InitSubjectArgs, OrderArgs, ProxyArgs, RunArgs,
-    SelectArgs, VerdictArgs,
+    SelectArgs, SoakArgs, SoakMode, VerdictArgs,
 };
 use crate::coverage::coverage;
 use crate::event::Event;
@@ -22,6 +22,7 @@ use crate::last_run::{LastRun, Recorder};
 use crate::proxy::Upstream;
 use crate::report::{Progress, Report, ReportError, Reports};
 use crate::runner::{self, Order, Plan, Rules};
+use crate::soak::{self, Soak, SoakError};
 use crate::subject::{Subject, Wishes, init};
 use crate::waivers::Waivers;
 use crate::{Error, again, catalog, checkout, exit_code, proxy};
@@ -37,6 +38,7 @@ const JOBS_PER_CPU: usize = 4;
 pub fn main_impl(cli: &Cli) -> ExitCode {
     let outcome = match &cli.command {
         Command::Run(args) => run(args),
+        Command::Soak(args) => run_soak(args),
         Command::List(args) => list(args).map(|()| exit_code::PASSED),
         Command::Explain(args) => explain_cases(args).map(|()| exit_code::PASSED),
         Command::Coverage(args) => cover(args).map(|()| exit_code::PASSED),
@@ -80,17 +82,13 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
     let cases = select(&catalogue, &filter, args.select.shard)?;
     Reports::check(&args.reports).map_err(Error::BadReport)?;
     let spawner = own_program()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(harness("the runtime does not start"))?;
+    let runtime = runtime()?;
     let wishes = Wishes {
         binary: args.binary.as_deref(),
         user: args.user.as_deref(),
         checkout: root.parent().unwrap_or(&root),
         spawner: &spawner,
     };
-    let say = |what: &str| anstream::eprintln!("conformance: {what}");
     // The copies, if any, are there until the run is over.
     let (place, _copies) = runtime.block_on(subject.deploy(&wishes, &say))?;
     let order = order(&args.order);
@@ -124,6 +122,52 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
     let summary = ran?;
     reported.map_err(|_| harness("the reporter is gone")(io::ErrorKind::BrokenPipe.into()))??;
     Ok(summary.exit_code)
+}
+
+fn run_soak(args: &SoakArgs) -> Result<u8, Error> {
+    let root = checkout::scenarios(args.scenarios.as_deref())?;
+    let subject = Subject::load(&args.subject, &root)?;
+    if !subject.provides.contains(&Capability::Wsgi) {
+        return Err(SoakError::NotWsgi { subject: subject.name }.into());
+    }
+    let spawner = own_program()?;
+    let wishes = Wishes {
+        binary: args.binary.as_deref(),
+        user: args.user.as_deref(),
+        checkout: root.parent().unwrap_or(&root),
+        spawner: &spawner,
+    };
+    let runtime = runtime()?;
+    // The copies, if any, are there until the soak is over.
+    let (place, _copies) = runtime.block_on(subject.deploy(&wishes, &say))?;
+    let minutes = u64::from(args.minutes.get()) * 60;
+    let clients = match args.mode {
+        SoakMode::Group => usize::try_from(args.children).unwrap_or(usize::MAX).saturating_mul(2),
+        SoakMode::Worker => 1,
+    };
+    let soak = Soak {
+        subject,
+        place,
+        spawner: spawner.clone(),
+        mode: args.mode,
+        length: Duration::from_secs(args.seconds.map_or(minutes, |seconds| seconds.get().into())),
+        children: args.children,
+        max_requests: args.max_requests.get(),
+        clients: args.clients.map_or(clients, NonZeroUsize::get),
+        json: args.json.clone(),
+    };
+    runtime.block_on(soak::run(soak))
+}
+
+/// Tells the user what happens before anything runs.
+fn say(what: &str) {
+    anstream::eprintln!("conformance: {what}");
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let what = "the runtime does not start";
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|source| Error::Harness { what, source })
 }
 
 /// The subject that the command line names, or the application it says how to reach.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mock_lsws::Address;
 use mock_lsws::scenario::{Class, Time};
+use serde::Serialize;
 
 use crate::exit_code;
 use crate::filter::Shard;
@@ -41,6 +42,24 @@ Examples:
   conformance run --shard 2/3 --report junit=c.xml the second of three CI machines
   conformance run wire --until-fail --shuffle      look for what fails now and then";
 
+/// What the help of `soak` ends with.
+const SOAK_HELP: &str = "\
+The traffic is small and large responses, uploads, streams, slow requests, exceptions, crashes, clients that leave, and
+bytes that are no LSAPI, each client on a connection it keeps as a server does. Every second all processes of the subject
+are looked at. At the end the medians of the first quarter are compared with those of the last.
+
+Exit codes:
+  0    nothing has grown that must not, and every exchange was as expected
+  1    descriptors, zombies or shared memory have grown, or an exchange was not as expected
+  2    wrong command line, or a subject that runs no WSGI applications
+  5    the subject could not be built or started
+  130  interrupted by Ctrl-C or SIGTERM
+
+Examples:
+  conformance soak --minutes 60                    lswsgi as a group of four, whose workers are replaced all the time
+  conformance soak --mode worker --seconds 30      one process that is never replaced: leaks show at once
+  conformance soak --json figures.json             and every sample for a plot";
+
 /// What is tested when nobody says.
 pub const DEFAULT_SUBJECT: &str = "lswsgi";
 
@@ -53,6 +72,9 @@ pub enum Command {
     /// Run cases and report
     #[command(after_help = run_help())]
     Run(Box<RunArgs>),
+    /// Send mixed traffic for a long time, and look for what grows
+    #[command(after_help = SOAK_HELP)]
+    Soak(SoakArgs),
     /// List cases
     List(SelectArgs),
     /// Tell what cases are about, and what happens in them
@@ -196,6 +218,55 @@ pub struct VerdictArgs {
     /// A waiver that is not needed fails the run
     #[arg(long)]
     pub strict_waivers: bool,
+}
+
+/// How to soak what.
+#[derive(Debug, Args)]
+pub struct SoakArgs {
+    /// How long, in minutes
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub minutes: NonZeroU32,
+    /// How long, in seconds
+    #[arg(long, value_name = "N", conflicts_with = "minutes")]
+    pub seconds: Option<NonZeroU32>,
+    /// The application under test: a name from scenarios/subjects, or the path of a subject file; it has to run WSGI
+    /// applications
+    #[arg(long, value_name = "SUBJECT", default_value = DEFAULT_SUBJECT)]
+    pub subject: String,
+    /// The subject's binary, instead of the one its file leads to
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
+    /// The user the subject runs as, or `self` for your own
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// As what it is started
+    #[arg(long, value_name = "MODE", default_value = "group")]
+    pub mode: SoakMode,
+    /// Processes of a group: LSAPI_CHILDREN
+    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub children: u32,
+    /// Requests after which each of these is replaced: LSAPI_MAX_REQS
+    #[arg(long, value_name = "N", default_value = "200")]
+    pub max_requests: NonZeroU32,
+    /// Clients at the same time [default: twice as many as processes, and one for a worker]
+    #[arg(long, value_name = "N")]
+    pub clients: Option<NonZeroUsize>,
+    /// Write all figures and samples to this file as JSON; `-` is standard output, in place of the table
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// The folder of scenarios, beside which the subjects are [default: `scenarios` of the checkout]
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+}
+
+/// As what a subject is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SoakMode {
+    /// A process group on a listening socket: LSAPI_CHILDREN is set
+    Group,
+    /// One process on a listening socket, which is never replaced
+    Worker,
 }
 
 /// Where the new subject file goes.

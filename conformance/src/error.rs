@@ -6,6 +6,7 @@ use mock_lsws::scenario::ScenarioError;
 
 use crate::exit_code;
 use crate::report::ReportError;
+use crate::soak::SoakError;
 use crate::subject::SubjectError;
 
 /// Why there is no verdict.
@@ -73,6 +74,9 @@ pub enum Error {
     /// The application could not be built or started.
     #[error(transparent)]
     Subject(#[from] SubjectError),
+    /// A soak could not begin, or not go on.
+    #[error(transparent)]
+    Soak(#[from] SoakError),
     /// A list could not be written.
     #[error("standard output cannot be written")]
     Output(#[source] std::io::Error),
@@ -122,10 +126,11 @@ impl Error {
             | Self::BadReport(_)
             | Self::NoStateFolder
             | Self::NotWritten { .. }
-            | Self::Subject(SubjectError::WhichRole { .. }) => exit_code::USAGE,
+            | Self::Subject(SubjectError::WhichRole { .. })
+            | Self::Soak(SoakError::NotWsgi { .. }) => exit_code::USAGE,
             Self::BadScenarios(_) | Self::BadSubject(_) | Self::BadWaivers(_) => exit_code::BAD_SCENARIO,
             Self::NothingSelected { .. } | Self::NothingFailed => exit_code::NOTHING_SELECTED,
-            Self::Subject(_) | Self::Output(_) | Self::Report(_) | Self::Harness { .. } => {
+            Self::Subject(_) | Self::Soak(_) | Self::Output(_) | Self::Report(_) | Self::Harness { .. } => {
                 exit_code::SUBJECT_NOT_STARTED
             }
             Self::Interrupted => exit_code::INTERRUPTED,

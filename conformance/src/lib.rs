@@ -26,6 +26,7 @@ pub mod last_run;
 pub mod proxy;
 pub mod report;
 pub mod runner;
+pub mod soak;
 pub mod subject;
 pub mod waivers;
 

@@ -23,3 +23,4 @@ mod steps;
 
 pub use judge::Rules;
 pub use schedule::{Order, Plan, run};
+pub(crate) use stage::temporary;

@@ -217,7 +217,7 @@ async fn spawn(
 
 /// Where the folders of cases go: the place for temporary files, or `/tmp` where the path of a socket below that would be
 /// longer than the system takes.
-fn temporary() -> PathBuf {
+pub(crate) fn temporary() -> PathBuf {
     let place = std::env::temp_dir();
     if place.as_os_str().len() > LONGEST { PathBuf::from("/tmp") } else { place }
 }

@@ -15,6 +15,7 @@ mod readme;
 mod reports;
 mod runs;
 mod schema;
+mod soak;
 mod subjects;
 mod support;
 mod waivers;
