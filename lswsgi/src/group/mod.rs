@@ -9,7 +9,7 @@
 //! * `channel`: the socket between manager and one other process, whose end tells each that the other has died;
 //! * `message`: what is said over it;
 //! * `manager`: the first process: waits, asks the policy, acts;
-//! * `policy`: what is to be done about the `workers`, the table of them;
+//! * `policy`: what is to be done about the `workers`, the table of them; `overdue`: about those that do not do as they should;
 //! * `door`: the listening socket, and the connections that wait;
 //! * `source`: where workers come from: a template, or stand-ins while none is usable;
 //! * `signals`: the manager's signals;
@@ -23,6 +23,7 @@ mod exits;
 mod manager;
 mod member;
 mod message;
+mod overdue;
 mod policy;
 mod signals;
 mod source;

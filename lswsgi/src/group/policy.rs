@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use crate::board::Order;
-use crate::group::workers::{Activity, Measure, Phase, Worker, Workers};
+use crate::group::overdue::{REMIND, WATCHDOG_GRACE};
+use crate::group::workers::{Activity, Phase, Worker, Workers};
 use crate::settings::Settings;
 
 /// How long a worker must have been without a request before it counts as idle for the surplus rule.
@@ -12,21 +13,6 @@ pub(super) const IDLE_AFTER: Duration = Duration::from_secs(1);
 
 /// How recently a request must have ended for it to be likely that its connection is about to end too.
 const JUST_ENDED: Duration = Duration::from_millis(100);
-
-/// How long past LSAPI_MAX_PROCESS_TIME a worker's own watchdog has to answer and to end its process.
-const WATCHDOG_GRACE: Duration = Duration::from_secs(2);
-
-/// How long a worker without a request may take to take a connection, or to leave, when it is told to.
-const REACTION: Duration = Duration::from_secs(5);
-
-/// How long a connection waits for a worker that has been stopped before another may have it.
-const STOPPED: Duration = Duration::from_secs(1);
-
-/// How long after the graceful timeout, at which the workers' watchdogs answer, the rest is killed.
-const AFTER_GRACEFUL: Duration = Duration::from_secs(1);
-
-/// An order that has not been followed is given again after this long.
-const REMIND: Duration = Duration::from_secs(1);
 
 /// How often a state is looked at that changes without a message: requests begin and end silently.
 const LOOK: Duration = Duration::from_millis(250);
@@ -41,10 +27,10 @@ pub(super) struct Policy {
     min_idle: usize,
     max_idle: Option<Duration>,
     max_lifetime: Option<Duration>,
-    max_process_time: Option<Duration>,
-    graceful_timeout: Duration,
-    exit_timeout: Duration,
-    kill_after: Duration,
+    pub(super) max_process_time: Option<Duration>,
+    pub(super) graceful_timeout: Duration,
+    pub(super) exit_timeout: Duration,
+    pub(super) kill_after: Duration,
 }
 
 /// What there is to work with.
@@ -67,23 +53,6 @@ pub(super) enum Obtain {
     Release(usize),
     /// Nowhere: all are busy, or none can be forked now.
     Nowhere,
-}
-
-/// Why a worker is signalled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Overdue {
-    /// It has not become ready.
-    Start,
-    /// It has not taken the connection it was handed.
-    HandOver,
-    /// Its request is over the limit.
-    Request,
-    /// It has not left.
-    Leaving,
-    /// Its exit handlers take too long.
-    ExitHandlers,
-    /// The graceful timeout is over.
-    Stop,
 }
 
 impl Policy {
@@ -233,54 +202,6 @@ impl Policy {
             && workers.members().count() < self.children
     }
 
-    /// When, how and why a worker has to be signalled next, if nothing changes before. `stopping`: since when the group does.
-    pub(super) fn deadline(
-        &self,
-        worker: &Worker,
-        now: Instant,
-        stopping: Option<Instant>,
-    ) -> Option<(Instant, Measure, Overdue)> {
-        if matches!(worker.measure, Some((Measure::Kill, _))) {
-            return None;
-        }
-        let stop = stopping
-            .map(|since| (since + self.graceful_timeout + AFTER_GRACEFUL, Measure::Kill, Overdue::Stop));
-        let own = match (worker.measure, worker.phase, worker.activity) {
-            (Some((_, at)), ..) => Some((at + self.kill_after, Measure::Kill, Overdue::Request)),
-            (None, Phase::Done, _) => {
-                let at = worker.since + self.exit_timeout + self.kill_after;
-                Some((at, Measure::Kill, Overdue::ExitHandlers))
-            }
-            (None, Phase::Starting, _) => {
-                self.max_process_time.map(|limit| (worker.since + limit, Measure::Kill, Overdue::Start))
-            }
-            (None, Phase::Serving, Activity::Busy(age)) => self.max_process_time.map(|limit| {
-                let left = (limit + WATCHDOG_GRACE).saturating_sub(age);
-                (now + left, Measure::Terminate, Overdue::Request)
-            }),
-            (None, Phase::Serving, _) if worker.holds && !worker.taken => {
-                let patience = if worker.is_stopped { STOPPED } else { REACTION };
-                Some((worker.since + patience, Measure::Kill, Overdue::HandOver))
-            }
-            (None, Phase::Serving, _) if worker.order.is_leave() => {
-                let idle = worker.idle(now).unwrap_or_default();
-                let since_both = (now - worker.ordered_at).min(idle);
-                Some((now + REACTION.saturating_sub(since_both), Measure::Kill, Overdue::Leaving))
-            }
-            // A request may begin at any moment.
-            (None, Phase::Serving, _) => None,
-        };
-        stop.into_iter().chain(own).min_by_key(|(at, ..)| *at)
-    }
-
-    /// Whether an order has to be given again: a worker may have missed it at the end of a connection.
-    pub(super) fn wants_reminder(&self, worker: &Worker, now: Instant) -> bool {
-        worker.phase == Phase::Serving
-            && worker.order != Order::None
-            && !worker.is_busy()
-            && now - worker.ordered_at >= REMIND
-    }
-
     /// When to look again at the latest, if no message comes before.
     pub(super) fn next_look(
         &self,
@@ -299,6 +220,9 @@ impl Policy {
                 && worker.holds
             {
                 at_latest(now + limit + WATCHDOG_GRACE);
+            }
+            if let Some(at) = self.late_at(worker) {
+                at_latest(at);
             }
             if worker.phase == Phase::Serving && worker.order != Order::None {
                 at_latest(now + REMIND);

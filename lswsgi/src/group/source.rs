@@ -271,7 +271,7 @@ impl<'a> Source<'a> {
         };
         let pid = process.pid;
         if self.closing {
-            log::debug(format_args!("template {pid} {exit}"));
+            log::debug(format_args!("template {pid} ended"));
             return End::Another;
         }
         if was_ready {

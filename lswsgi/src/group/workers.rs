@@ -51,6 +51,8 @@ pub(super) struct Worker {
     pub(super) holds: bool,
     /// It has said that it has taken that connection.
     pub(super) taken: bool,
+    /// It has not taken one in time, so that another got it, and it has not said that it knows.
+    pub(super) is_late: bool,
     /// When phase or connection changed last.
     pub(super) since: Instant,
     /// What it has been told and has not reported done.
@@ -80,6 +82,7 @@ impl Worker {
             phase: Phase::Starting,
             holds: false,
             taken: false,
+            is_late: false,
             since: now,
             order: Order::None,
             ordered_at: now,
@@ -104,7 +107,8 @@ impl Worker {
 
     /// A connection can be handed to it.
     pub(super) fn is_free(&self) -> bool {
-        self.phase == Phase::Serving && !self.holds && !self.order.is_leave() && !self.is_stopped
+        let is_unable = self.is_late || self.is_stopped || self.order.is_leave();
+        self.phase == Phase::Serving && !self.holds && !is_unable
     }
 
     /// A request runs in it.

@@ -1,0 +1,19 @@
+//! The manager: one thread that waits for signals, messages and connections, asks the policy, and acts.
+//!
+//! It never runs Python, so the application can neither hang nor crash it.
+//!
+//! * `run`: what it knows, and its loop;
+//! * `messages`: what template and workers say;
+//! * `placing`: getting workers for connections;
+//! * `upkeep`: workers that are not needed, those that are missing, and those that do not do as they should;
+//! * `reaping`: processes that have ended;
+//! * `stopping`: signals, and the end of the group.
+
+mod messages;
+mod placing;
+mod reaping;
+mod run;
+mod stopping;
+mod upkeep;
+
+pub(crate) use run::run;

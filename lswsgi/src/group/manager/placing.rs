@@ -1,0 +1,167 @@
+//! Getting workers for connections.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Instant;
+
+use rustix::time::{ClockId, clock_gettime};
+
+use super::run::{Link, Manager};
+use crate::board::{Order, Slot};
+use crate::group::door;
+use crate::group::message::ToWorker;
+use crate::group::policy::{Means, Obtain};
+use crate::group::workers::Worker;
+use crate::{log, sys};
+
+impl Manager<'_> {
+    pub(super) fn means(&self, now: Instant) -> Means {
+        Means {
+            can_fork: self.source.can_fork(now),
+            sparing: self.source.is_failing() || self.gauge.is_short(now),
+        }
+    }
+
+    /// Sees to it that connections get workers.
+    pub(super) fn place(&mut self, now: Instant) {
+        self.reclaim(now);
+        self.hand_over_waiting(now);
+        // What is on its way may have turned out not to be.
+        if !self.door.waiting.is_empty() {
+            self.obtain(self.door.waiting.len(), now);
+        }
+        if !self.door.knocking || self.door.is_closed() {
+            if !self.door.knocking {
+                self.door.not_full(now);
+            }
+            return;
+        }
+        let is_free = self.policy.place(&self.workers).is_some();
+        if self.policy.is_worth_waiting(&self.workers, now) && self.door.is_patient(now) {
+            return;
+        }
+        let waiting = self.door.waiting.len() + 1;
+        if !is_free && !self.obtain(waiting, now) {
+            let members = self.workers.members().count();
+            if members > 0
+                && self.door.full(members, now)
+                && let Some(slot) = self.policy.interrupt(&self.workers)
+            {
+                self.order(slot, Order::Release, now);
+            }
+            return;
+        }
+        if let Some(connection) = self.door.accept(now) {
+            self.childless = now;
+            self.door.waiting.push_back(connection);
+            self.hand_over_waiting(now);
+        }
+        self.door.not_full(now);
+    }
+
+    pub(super) fn hand_over_waiting(&mut self, now: Instant) {
+        while let Some(slot) = self.policy.place(&self.workers) {
+            let Some(connection) = self.door.waiting.pop_front() else { return };
+            if door::is_hung_up(&connection) {
+                log::debug(format_args!("dropping a connection its peer has closed already"));
+                continue;
+            }
+            self.hand_over(slot, connection, now);
+        }
+    }
+
+    /// Takes connections back from workers that have not taken them.
+    pub(super) fn reclaim(&mut self, now: Instant) {
+        let late = |worker: &Worker| self.policy.late_at(worker).is_some_and(|at| at <= now);
+        let late: Vec<usize> =
+            self.workers.iter().filter(|(_, worker)| late(worker)).map(|(slot, _)| slot).collect();
+        for slot in late {
+            let (Some(worker), Some(link)) = (self.workers.get_mut(slot), self.links.get_mut(&slot)) else {
+                continue;
+            };
+            if self.board.slots.get(slot).is_some_and(Slot::claim) {
+                log::debug(format_args!(
+                    "the worker in slot {slot} does not take its connection: another gets it"
+                ));
+                worker.holds = false;
+                worker.is_late = true;
+                worker.since = now;
+                if let Some(copy) = link.copy.take() {
+                    self.door.waiting.push_front(copy);
+                }
+            } else {
+                // It was quicker, and its word is under way.
+                worker.taken = true;
+            }
+        }
+    }
+
+    pub(super) fn hand_over(&mut self, slot: usize, connection: OwnedFd, now: Instant) {
+        let (Some(worker), Some(link)) = (self.workers.get_mut(slot), self.links.get_mut(&slot)) else {
+            self.door.waiting.push_front(connection);
+            return;
+        };
+        worker.since = now;
+        if let Some(board) = self.board.slots.get(slot) {
+            board.offer();
+        }
+        let sent = link
+            .channel
+            .as_ref()
+            .map(|channel| channel.send(ToWorker::Connection.encode(), Some(connection.as_fd())));
+        link.copy = Some(connection);
+        if let Some(Ok(())) = sent {
+            worker.holds = true;
+            worker.taken = false;
+            self.count_connections();
+        } else {
+            // It has gone; its status will say why.
+            self.last_done(slot, None, now);
+        }
+    }
+
+    /// Gets a worker for the last of `waiting` connections. Returns whether one is on its way.
+    pub(super) fn obtain(&mut self, waiting: usize, now: Instant) -> bool {
+        match self.policy.obtain(&self.workers, waiting, self.means(now), now) {
+            Obtain::Coming => true,
+            Obtain::Fork => self.fork(now).is_some(),
+            Obtain::Release(slot) => {
+                self.order(slot, Order::Release, now);
+                true
+            }
+            Obtain::Nowhere => false,
+        }
+    }
+
+    /// Asks for another worker. Returns its slot.
+    pub(super) fn fork(&mut self, now: Instant) -> Option<usize> {
+        let slot = self.workers.free_slot(self.board.slots.len())?;
+        self.board.slots.get(slot)?.reset();
+        let (channel, pid) = self.source.fork(slot, now)?;
+        let mut worker = Worker::new(pid.is_some(), self.policy.expires(now, chance()), now);
+        worker.pid = pid;
+        if let Some(pid) = pid {
+            log::debug(format_args!("stand-in {pid} started (slot {slot})"));
+        }
+        self.workers.insert(slot, worker);
+        let link = Link { channel: Some(channel), copy: None, is_early: false, reason: None };
+        self.links.insert(slot, link);
+        Some(slot)
+    }
+
+    pub(super) fn order(&mut self, slot: usize, order: Order, now: Instant) {
+        let (Some(worker), Some(place)) = (self.workers.get_mut(slot), self.board.slots.get(slot)) else {
+            return;
+        };
+        worker.order = order;
+        worker.ordered_at = now;
+        place.order(order);
+        if let Some(pid) = worker.pid {
+            sys::tell_worker(pid);
+        }
+    }
+}
+
+/// From 0 to 1. Only has to differ between workers.
+fn chance() -> f64 {
+    f64::from(u32::try_from(clock_gettime(ClockId::Monotonic).tv_nsec % 1_000_000).unwrap_or(0)) / 1e6
+}

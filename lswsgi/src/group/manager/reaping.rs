@@ -1,0 +1,73 @@
+//! Processes that have ended.
+
+use std::time::Instant;
+
+use rustix::process::{Pid, WaitStatus};
+
+use super::run::Manager;
+use crate::group::exits::Exit;
+use crate::group::source::End;
+use crate::group::workers::Phase;
+use crate::log;
+
+impl Manager<'_> {
+    pub(super) fn reaped(&mut self, pid: Pid, status: WaitStatus, now: Instant) -> Option<String> {
+        if self.source.is_template(pid) {
+            // Its last words.
+            self.read_template(now);
+            let exit = Exit::new(status, None, self.source.measure(), &mut self.memory);
+            let end = self.source.ended(&exit);
+            self.strays.clear();
+            // It was asked for these and has not told who they are. Without a channel they leave, if they exist at all.
+            let unknown = self.workers.iter().filter(|(_, worker)| worker.pid.is_none());
+            let unknown: Vec<usize> = unknown.map(|(slot, _)| slot).collect();
+            for slot in unknown {
+                self.forget(slot, now);
+            }
+            return match end {
+                End::Failed if self.by_hand && !self.was_ready => {
+                    Some("the application cannot be used".to_owned())
+                }
+                End::Failed | End::Another => None,
+            };
+        }
+        match self.workers.slot_of(pid) {
+            Some(slot) => self.worker_ended(slot, status, now),
+            None if self.source.owes_answer() => self.strays.push((pid, status)),
+            // A process some worker has left behind.
+            None => {}
+        }
+        None
+    }
+
+    pub(super) fn worker_ended(&mut self, slot: usize, status: WaitStatus, now: Instant) {
+        // Its last words.
+        self.read_worker(slot, now);
+        // One that is told to leave before it is ready does so without a word.
+        let was_starting = self.workers.get(slot).is_some_and(|worker| worker.phase == Phase::Starting);
+        self.last_done(slot, was_starting.then(|| "stop".to_owned()), now);
+        let Some(worker) = self.workers.remove(slot) else { return };
+        let reason = self.links.remove(&slot).and_then(|link| link.reason);
+        if self.is_recycled(slot) && self.replacement.is_none() {
+            self.end_recycling();
+        }
+        self.recycled(slot);
+        let exit = Exit::new(status, reason, worker.measure.map(|(measure, _)| measure), &mut self.memory);
+        let what = if worker.stand_in { "stand-in" } else { "worker" };
+        let pid = worker.pid.map_or(0, |pid| pid.as_raw_pid());
+        match exit {
+            Exit::Left(_) => log::info(format_args!("{what} {pid} {exit}")),
+            _ => log::warning(format_args!("{what} {pid} {exit}")),
+        }
+        self.childless = now;
+    }
+
+    /// Strikes out a worker that has never been one.
+    pub(super) fn forget(&mut self, slot: usize, now: Instant) {
+        self.last_done(slot, None, now);
+        self.workers.remove(slot);
+        self.links.remove(&slot);
+        self.recycled(slot);
+        self.childless = now;
+    }
+}

@@ -1,0 +1,82 @@
+//! Signals, and the end of the group.
+
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use rustix::process::kill_process;
+
+use super::run::Manager;
+use crate::board::Order;
+use crate::{log, sys};
+
+/// What an interrupt from the keyboard that is repeated ends the group with.
+const INTERRUPTED: u8 = 128 + 2;
+
+impl Manager<'_> {
+    pub(super) fn signalled(&mut self, signal: Signal, from: u32, now: Instant) {
+        let name = signal.as_str();
+        match signal {
+            Signal::SIGINT if self.interrupted => {
+                log::warning(format_args!("interrupted again: leaving at once"));
+                self.source.close();
+                for (_, worker) in self.workers.iter() {
+                    let _ = worker.pid.map(|pid| kill_process(pid, rustix::process::Signal::KILL));
+                }
+                sys::leave_now(INTERRUPTED);
+            }
+            Signal::SIGTERM | Signal::SIGUSR1 | Signal::SIGINT => {
+                self.interrupted |= signal == Signal::SIGINT;
+                self.stop(&format!("{name} from process {from}"), now);
+            }
+            Signal::SIGHUP => {
+                log::info(format_args!("SIGHUP from process {from}: reloading is not there yet"));
+            }
+            Signal::SIGQUIT => {
+                for (_, worker) in self.workers.iter() {
+                    let _ = worker.pid.map(|pid| kill_process(pid, rustix::process::Signal::QUIT));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Begins a graceful stop, unless one is under way.
+    pub(super) fn stop(&mut self, why: &str, now: Instant) {
+        if self.stopping.is_some() {
+            return;
+        }
+        log::info(format_args!("stopping: {why}"));
+        self.stopping = Some(now);
+        self.door.close();
+        let all: Vec<usize> =
+            self.workers.staying().filter(|(_, worker)| worker.holds).map(|(slot, _)| slot).collect();
+        for slot in all {
+            // Others will be free for the connections that wait.
+            if self.door.waiting.is_empty()
+                || self.workers.get(slot).is_some_and(|worker| worker.order == Order::None)
+            {
+                self.order(slot, Order::LeaveStop, now);
+            }
+        }
+    }
+
+    /// Ends what is not needed any more while the group stops.
+    pub(super) fn finish_stop(&mut self, now: Instant) {
+        let Some(since) = self.stopping else { return };
+        let is_over = now - since >= self.settings.graceful_timeout;
+        let no_way = self.workers.staying().next().is_none() && !self.source.can_fork(now);
+        if is_over || no_way {
+            self.door.waiting.clear();
+        }
+        if !self.door.waiting.is_empty() {
+            return;
+        }
+        let staying: Vec<usize> = self.workers.staying().map(|(slot, _)| slot).collect();
+        for slot in staying {
+            self.order(slot, Order::LeaveStop, now);
+        }
+        if is_over || !self.source.owes_answer() {
+            self.source.close();
+        }
+    }
+}
