@@ -13,6 +13,8 @@ pub(crate) struct Count {
     pub(super) range: RangeInclusive<u64>,
     /// What it counts, if its name does not say.
     pub(super) unit: &'static str,
+    /// More in a variable means the most there is, and not the default.
+    pub(super) clamps: bool,
 }
 
 impl Kind for Count {
@@ -23,18 +25,15 @@ impl Kind for Count {
     }
 
     fn clamp(&self, text: &OsStr) -> Option<u64> {
-        // Too long for a number is too large as well.
-        let text = text.to_str()?.trim();
-        let number = text.parse::<u128>().ok().filter(|&number| number > (*self.range.end()).into());
-        number.map(|_| *self.range.end())
+        let text = text.to_str().map(str::trim).filter(|_| self.clamps)?;
+        // Digits that are too many for a number are too much as well.
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        (is_number && text.parse().map_or(true, |number: u64| number > *self.range.end()))
+            .then(|| *self.range.end())
     }
 
     fn expects(&self) -> String {
-        match (self.range.start(), self.range.end()) {
-            (0, &u64::MAX) => "a whole number".to_owned(),
-            (least, &u64::MAX) => format!("a whole number of at least {least}"),
-            (least, most) => format!("a whole number from {least} to {most}"),
-        }
+        format!("a whole number from {} to {}", self.range.start(), self.range.end())
     }
 
     fn show(&self, value: &u64) -> Shown {

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 
 use serde::Serialize;
-use serde_json::Value as Json;
 
 use super::effective::Effective;
 use super::group::DEFAULT_FREE_MEMORY;

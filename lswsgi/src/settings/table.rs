@@ -11,8 +11,8 @@ use super::word::{Choice, Flag, Path};
 use crate::log::{Format, Level};
 use crate::options::{ErrorLog, LateError, UnderscoreHeaders, UnknownLength};
 
-/// Most workers, and most other things there is one of for each worker (lsapi 2.3).
-const MOST_CHILDREN: u64 = 10_000;
+/// So many that nobody means more.
+const MOST_REQUESTS: u64 = 1_000_000_000_000;
 
 /// One setting.
 pub(crate) struct Setting<K: Kind> {
@@ -98,14 +98,14 @@ macro_rules! settings {
 
 settings! {
 "Process group": {
-    CHILDREN: Count = "children" ["PHP_LSAPI_CHILDREN", "LSAPI_CHILDREN"] 0, upto(MOST_CHILDREN), "",
+    CHILDREN: Count = "children" ["PHP_LSAPI_CHILDREN", "LSAPI_CHILDREN"] 0, children(0), "",
         "Most workers; with 0 or 1 there is no group, and this process serves by itself";
-    EXTRA_CHILDREN: Count = "extra-children" ["LSAPI_EXTRA_CHILDREN"] 0, upto(MOST_CHILDREN),
+    EXTRA_CHILDREN: Count = "extra-children" ["LSAPI_EXTRA_CHILDREN"] 0, children(0),
         "a third of --children; 0 with --avoid-fork",
         "Workers beyond --children, while all of them are busy with requests";
-    MAX_IDLE_CHILDREN: Count = "max-idle-children" ["LSAPI_MAX_IDLE_CHILDREN"] 1, count(1, MOST_CHILDREN),
+    MAX_IDLE_CHILDREN: Count = "max-idle-children" ["LSAPI_MAX_IDLE_CHILDREN"] 1, children(1),
         "a third of --children, at least 1; all with --avoid-fork", "Idle workers that are kept; surplus leaves within a second";
-    MIN_IDLE: Count = "min-idle" ["LSWSGI_MIN_IDLE"] 0, upto(MOST_CHILDREN), "", "Idle workers that are kept ready";
+    MIN_IDLE: Count = "min-idle" ["LSWSGI_MIN_IDLE"] 0, children(0), "", "Idle workers that are kept ready";
     AVOID_FORK: AvoidFork = "avoid-fork" ["LSAPI_AVOID_FORK"] Avoid::Off, AvoidFork, "",
         "1: keep workers that are idle, and never more than --children. A size of 10M or more is also the memory (default \
          1G) that must be free to fork one more";
@@ -121,9 +121,9 @@ settings! {
          unless threads run after the import";
 }
 "Life of a process": {
-    MAX_REQUESTS: Count = "max-requests" ["PHP_LSAPI_MAX_REQUESTS", "LSAPI_MAX_REQS"] 10_000, count(1, u64::MAX), "",
+    MAX_REQUESTS: Count = "max-requests" ["PHP_LSAPI_MAX_REQUESTS", "LSAPI_MAX_REQS"] 10_000, count(1, MOST_REQUESTS), "",
         "Requests after which a process leaves";
-    MAX_REQUESTS_JITTER: Count = "max-requests-jitter" ["LSWSGI_MAX_REQUESTS_JITTER"] 0, count(0, u64::MAX), "",
+    MAX_REQUESTS_JITTER: Count = "max-requests-jitter" ["LSWSGI_MAX_REQUESTS_JITTER"] 0, upto(MOST_REQUESTS), "",
         "Up to so many requests fewer, at random, so that not all processes leave at once";
     MAX_IDLE: Limit = "max-idle" ["LSAPI_MAX_IDLE"] Some(Duration::from_secs(300)), Limit { negative: true }, "",
         "Time without a request after which a process leaves; 0: never";
@@ -199,10 +199,15 @@ const NUMBER: Flag = Flag { by_presence: false };
 /// A limit of which less than none is a mistake.
 const NEVER: Limit = Limit { negative: false };
 
-const PACKET: Count = Count { range: 1024..=64 << 20, unit: "bytes" };
+const PACKET: Count = Count { range: 1024..=64 << 20, unit: "bytes", clamps: false };
 
 const fn count(least: u64, most: u64) -> Count {
-    Count { range: least..=most, unit: "" }
+    Count { range: least..=most, unit: "", clamps: false }
+}
+
+/// As many of something as there are workers (lsapi 2.3: 10 000 and more are 10 000).
+const fn children(least: u64) -> Count {
+    Count { range: least..=10_000, unit: "", clamps: true }
 }
 
 const fn upto(most: u64) -> Count {

@@ -101,7 +101,11 @@ fn an_option_wins_over_its_variable_and_silences_what_is_wrong_with_it() {
 #[test]
 fn a_variable_that_cannot_be_used_is_a_warning_that_says_what_can_and_what_is_used() {
     for (name, value, expected) in [
-        ("LSAPI_MAX_REQS", "many", "LSAPI_MAX_REQS=many is not a whole number of at least 1: using 10000"),
+        (
+            "LSAPI_MAX_REQS",
+            "many",
+            "LSAPI_MAX_REQS=many is not a whole number from 1 to 1000000000000: using 10000",
+        ),
         (
             "LSAPI_MAX_PROCESS_TIME",
             "0",
@@ -118,6 +122,8 @@ fn a_variable_that_cannot_be_used_is_a_warning_that_says_what_can_and_what_is_us
             "LSAPI_CHILDREN=10001 is not a whole number from 0 to 10000: using 10000",
         ),
         ("LSWSGI_ERRORS", "syslog", "LSWSGI_ERRORS=syslog is not stderr or lsapi: using stderr"),
+        ("LSAPI_KEEP_LISTEN", "7", "LSAPI_KEEP_LISTEN=7 is not a whole number from 0 to 2: using 1"),
+        ("LSWSGI_LOAD", "eager", "LSWSGI_LOAD=eager is not auto, preload or lazy: using auto"),
         ("LSAPI_AVOID_FORK", "2T", "LSAPI_AVOID_FORK=2T is not 0, 1 or a size such as 512M or 2G: using no"),
         ("LSAPI_KEEP_LISTEN", "", "LSAPI_KEEP_LISTEN= is not a whole number from 0 to 2: using 1"),
     ] {

@@ -69,7 +69,10 @@ impl<T: ValueEnum + Send + Sync + 'static> Kind for Choice<T> {
     }
 
     fn expects(&self) -> String {
-        self.words.replace('|', " or ")
+        match self.words.rsplit_once('|') {
+            Some((words, last)) => format!("{} or {last}", words.replace('|', ", ")),
+            None => self.words.to_owned(),
+        }
     }
 
     fn show(&self, value: &T) -> Shown {
