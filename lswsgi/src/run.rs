@@ -136,7 +136,7 @@ fn prepare_process(settings: &Settings) -> Result<(), Error> {
     let own: Vec<OsString> = settings::own_variables();
     sys::remove_variables(&own);
     sys::title::prepare();
-    sys::title::set_role("worker starting", settings.file());
+    sys::title::set_role(sys::title::STARTING, settings.file());
     limit_core_files(settings.allow_core_dump)?;
     gate::prepare().map_err(Error::system("cannot create an eventfd"))?;
     answer::prepare();

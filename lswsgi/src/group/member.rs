@@ -13,7 +13,7 @@ use crate::group::channel::{Channel, Incoming};
 use crate::group::message::{FromWorker, ToWorker};
 use crate::group::template;
 use crate::settings::Settings;
-use crate::sys::{self, Own};
+use crate::sys::{self, Own, title};
 use crate::unavailable::NoPython;
 use crate::watch::Stamp;
 use crate::worker::connections::{Arrival, Connections, Greeting};
@@ -80,7 +80,7 @@ impl Drop for Member {
 impl Member {
     /// The worker at the other end of `channel`.
     pub(super) fn new(channel: Channel) -> Self {
-        sys::title::set_role("worker starting", None);
+        title::set(title::STARTING.as_bytes());
         sys::keep_from_children(Own::Channel, Some(channel.as_fd().as_raw_fd()));
         Self { channel, greeting: Greeting::Pid }
     }

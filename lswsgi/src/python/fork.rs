@@ -13,7 +13,7 @@ use rustix::process::{Pid, WaitOptions, waitpid};
 
 use super::embed;
 use crate::exit_code;
-use crate::sys::{self, Blocked, Fork};
+use crate::sys::{self, Blocked, Fork, title};
 
 /// Where forking has come back.
 pub(crate) enum Forked {
@@ -35,6 +35,8 @@ pub(crate) fn fork(py: Python<'_>, arrive: impl FnOnce() -> io::Result<()>) -> F
     let blocked = Blocked::all();
     match sys::fork() {
         Ok(Fork::Child) => {
+            // Whoever looks for the template must not find this process.
+            title::set(title::STARTING.as_bytes());
             drop(read);
             be_in_between(write);
             if arrive().is_err() {

@@ -14,6 +14,9 @@ const PREFIX: &[u8] = b"lswsgi: ";
 /// The role of a worker that has no request. Another word takes the place of the last one while it has.
 pub(crate) const WORKER: &str = "worker idle";
 
+/// The role of a worker that cannot take a request yet.
+pub(crate) const STARTING: &str = "worker starting";
+
 /// Longest title, with its end, unless the arguments are longer. `/proc/PID/environ` still shows the variables behind it.
 const LONGEST: usize = 256;
 
