@@ -2,19 +2,23 @@
 //!
 //! Leaves accepting and serving to [`worker`](crate::worker).
 
+use std::ffi::CString;
 use std::fmt;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::OnceLock;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, getpeername, socket_with, sockopt,
 };
+use rustix::process::{Pid, getpid};
 
 use crate::error::Error;
 use crate::sys::{self, Own};
@@ -35,15 +39,39 @@ pub struct Listener {
     pub fd: OwnedFd,
     /// What log lines call it.
     name: String,
-    /// Held for its end.
-    _file: Option<SocketFile>,
+    /// Its file, if that is ours to remove.
+    file: Option<&'static SocketFile>,
 }
 
-/// A socket file this process made; removed on drop unless something else has taken its place.
+/// A socket file, and the process that has made it.
 #[derive(Debug)]
 struct SocketFile {
-    path: PathBuf,
+    path: CString,
     device_and_inode: (u64, u64),
+    process: Pid,
+}
+
+/// Ours, for ends at which nothing is dropped. A process binds one.
+static FILE: OnceLock<&SocketFile> = OnceLock::new();
+
+/// Removes the socket file this process has made, if it has. Async-signal-safe.
+pub(crate) fn remove_socket_file() {
+    if let Some(file) = FILE.get() {
+        file.remove();
+    }
+}
+
+impl SocketFile {
+    /// Removes the file, unless another process has made it or something else has taken its place.
+    fn remove(&self) {
+        let is_ours = self.process == getpid()
+            && rustix::fs::lstat(&*self.path)
+                .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == self.device_and_inode);
+        if is_ours {
+            // Nothing is left to be done about a failure while leaving.
+            let _ = rustix::fs::unlink(&*self.path);
+        }
+    }
 }
 
 impl Endpoint {
@@ -113,7 +141,11 @@ fn bind_unix(path: &Path) -> Result<Listener, String> {
     clear_stale_socket(path)?;
     let listener = UnixListener::bind(path).map_err(|error| error.to_string())?;
     let identity = std::fs::symlink_metadata(path).map_err(|error| error.to_string())?;
-    let file = SocketFile { path: path.to_owned(), device_and_inode: (identity.dev(), identity.ino()) };
+    let device_and_inode = (identity.dev(), identity.ino());
+    let name = CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
+    // Kept for as long as the process lives, because a signal handler may want it at any time.
+    let file = &*Box::leak(Box::new(SocketFile { path: name, device_and_inode, process: getpid() }));
+    FILE.get_or_init(|| file);
     Ok(Listener::new(listener.into(), &path.to_string_lossy(), Some(file)))
 }
 
@@ -167,30 +199,19 @@ fn resolve(address: &str) -> Result<Vec<std::net::SocketAddr>, String> {
     (host, port).to_socket_addrs().map(Iterator::collect).map_err(|error| error.to_string())
 }
 
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if sys::is_forked() {
-            return;
-        }
-        let is_ours = std::fs::symlink_metadata(&self.path)
-            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.device_and_inode);
-        if is_ours {
-            // Nothing is left to be done about a failure while leaving.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
 impl Drop for Listener {
     fn drop(&mut self) {
+        if let Some(file) = self.file {
+            file.remove();
+        }
         sys::keep_from_children(Own::Listener, None);
     }
 }
 
 impl Listener {
-    fn new(fd: OwnedFd, name: &str, file: Option<SocketFile>) -> Self {
+    fn new(fd: OwnedFd, name: &str, file: Option<&'static SocketFile>) -> Self {
         sys::keep_from_children(Own::Listener, Some(fd.as_raw_fd()));
-        Self { fd, name: name.to_owned(), _file: file }
+        Self { fd, name: name.to_owned(), file }
     }
 
     /// Makes the socket non-blocking: several processes may wait on it, and only one gets each connection.

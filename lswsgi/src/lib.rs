@@ -11,6 +11,7 @@
 //! * [`venv`]: which Python installation is used;
 //! * `service`: serving what has been imported, or errors for what could not be;
 //! * `unavailable` and `watch`: answering for an application that cannot be used, until that may have changed;
+//! * `watchdog`: the thread that ends requests which do not end by themselves, and shows what threads are doing;
 //! * `group`: manager, template and workers, if there is to be more than one;
 //! * `board`: what a worker shows of itself to others;
 //! * [`worker`]: one connection at a time, blocking I/O; waiting, reading requests, writing responses, leaving;
@@ -47,4 +48,5 @@ mod sys;
 mod unavailable;
 pub mod venv;
 mod watch;
+mod watchdog;
 pub mod worker;

@@ -74,6 +74,7 @@ impl Worker {
     fn serve_application(&mut self) -> Result<Leave, Error> {
         let start = Start::prepare(&self.settings)?;
         embed::with_python(start.interpreter.as_ref(), self.settings.exit_timeout, |py| {
+            service::start_watchdog(py, &self.settings);
             let file = start.location.as_ref().and_then(|location| Stamp::of(&location.path));
             let source = match load::source(py, start.location.as_ref(), &self.settings) {
                 Ok(source) => source,

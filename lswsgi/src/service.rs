@@ -4,12 +4,20 @@ use pyo3::Python;
 
 use crate::error::Error;
 use crate::python::host::{Host, Source};
+use crate::python::stacks;
 use crate::settings::Settings;
 use crate::unavailable::Unavailable;
 use crate::watch::{Stamp, Watch};
+use crate::watchdog;
 use crate::worker::connections::Connections;
 use crate::worker::inbound::Limits;
 use crate::worker::{self, Detach, Exchange, Leave};
+
+/// Starts the watchdog of a worker, before it imports anything that could hang.
+pub(crate) fn start_watchdog(py: Python<'_>, settings: &Settings) {
+    stacks::prepare(py);
+    watchdog::start(settings);
+}
 
 /// Runs requests from `connections` until there is a reason to leave. `multiprocess`: other processes may run the same
 /// application.

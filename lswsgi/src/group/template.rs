@@ -222,6 +222,7 @@ impl Template<'_> {
         if !py.detach(|| member.join(self.manager))? {
             return Ok(Leave::ParentDied);
         }
+        service::start_watchdog(py, self.settings);
         if let Some(source) = source {
             return service::serve(py, source, &mut member, self.settings, true);
         }

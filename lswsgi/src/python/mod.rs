@@ -10,6 +10,7 @@
 //! * `input` is `wsgi.input`, and `errors` is `wsgi.errors` where it goes to the server;
 //! * `file_wrapper` is `wsgi.file_wrapper`;
 //! * [`inspect`] asks the interpreter about itself and about threads;
+//! * `stacks` tells what all threads are doing, without the interpreter lock;
 //! * `failure` says what is logged and answered when the application fails, `traceback` what is printed of an exception.
 
 #![expect(unsafe_code, reason = "CPython's C interface; one of the two places that may hold it")]
@@ -29,5 +30,6 @@ pub mod load;
 mod names;
 mod request;
 pub mod scripts;
+pub(crate) mod stacks;
 mod text;
 mod traceback;

@@ -1,7 +1,7 @@
 //! What signals do.
 //!
-//! The handlers themselves only call [`gate`](crate::worker::gate) and [`answer`](crate::worker::answer), whose functions
-//! used here are async-signal-safe: atomics, the clock, and system calls made directly (`rustix` does not touch `errno`).
+//! The handlers themselves only call [`gate`](crate::worker::gate), [`answer`](crate::worker::answer) and
+//! [`watchdog`](crate::watchdog), whose functions used here are async-signal-safe: atomics, the clock, and system calls made directly (`rustix` does not touch `errno`).
 //!
 //! An application may fork, and the child inherits the handlers. Whoever signals it means it to end: in any process but the
 //! one that installed them, the handlers do what is default.
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use super::check;
 use crate::worker::{answer, gate};
-use crate::{board, exit_code};
+use crate::{board, endpoint, exit_code, watchdog};
 
 /// Signals that ask for a graceful stop. The server sends TERM and USR1 together.
 const STOP_SIGNALS: [c_int; 3] = [libc::SIGTERM, libc::SIGUSR1, libc::SIGINT];
@@ -29,6 +29,9 @@ const QUIET: c_int = libc::SA_RESTART | libc::SA_ONSTACK;
 /// Size of the stack crash handlers run on, in bytes. They may have to answer after the stack proper has overflowed.
 const CRASH_STACK: usize = 64 * 1024;
 
+/// SIGINT has come.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
 /// The process the handlers work for.
 static PROCESS: AtomicI32 = AtomicI32::new(0);
 
@@ -41,6 +44,25 @@ fn parent_death_signal() -> c_int {
 /// The signal by which the manager says that there is an order on the board.
 pub(super) fn order_signal() -> c_int {
     libc::SIGRTMAX() - 2
+}
+
+/// The signal on which Python's `faulthandler` writes the stacks of all threads down.
+pub(crate) fn stacks_signal() -> c_int {
+    libc::SIGRTMAX() - 3
+}
+
+/// Whether the runtime depends on its handler for a signal. QUIT is not among them: an application that shows something else
+/// on it does no harm.
+pub(crate) fn is_own_signal(signal: c_int) -> bool {
+    let real_time = [parent_death_signal(), order_signal(), stacks_signal()];
+    STOP_SIGNALS.contains(&signal) || signal == libc::SIGHUP || real_time.contains(&signal)
+}
+
+/// The signals that may come to the watchdog: those whose handlers are ours, wherever they run, and which a thread of the
+/// application may have blocked.
+pub(super) fn signals_for_any_thread() -> impl Iterator<Item = c_int> {
+    let others = [libc::SIGHUP, libc::SIGQUIT, parent_death_signal(), order_signal(), stacks_signal()];
+    STOP_SIGNALS.into_iter().chain(CRASH_SIGNALS).chain(others)
 }
 
 /// Asks the kernel to send that signal. The handler must be in place already.
@@ -59,7 +81,8 @@ pub(crate) fn install_signal_handlers() -> io::Result<()> {
     set_handler(parent_death_signal(), on_parent_death as *const () as usize, QUIET)?;
     set_handler(order_signal(), on_order as *const () as usize, QUIET)?;
     // HUP is kept for reloading; until then it must not end the process half way through a request.
-    set_handler(libc::SIGHUP, on_nothing as *const () as usize, QUIET)?;
+    set_handler(libc::SIGHUP, on_hangup as *const () as usize, QUIET)?;
+    set_handler(libc::SIGQUIT, on_quit as *const () as usize, QUIET)?;
     // The server ignores SIGPIPE before it starts an application; nobody else does. A file size limit is an error too.
     set_handler(libc::SIGPIPE, libc::SIG_IGN, 0)?;
     set_handler(libc::SIGXFSZ, libc::SIG_IGN, 0)?;
@@ -110,9 +133,13 @@ extern "C" fn on_stop(signal: c_int) {
             default_action(signal);
         } else if !gate::is_serving() {
             leave_now(exit_code::OK.into());
-        } else if gate::request_stop() && signal == libc::SIGINT {
+        } else {
             // The second interrupt: whoever is at the keyboard wants out now.
-            leave_now(128 + libc::SIGINT);
+            if signal == libc::SIGINT && INTERRUPTED.swap(true, Ordering::SeqCst) {
+                leave_now(128 + libc::SIGINT);
+            }
+            gate::request_stop();
+            watchdog::stop_asked();
         }
     });
 }
@@ -140,6 +167,30 @@ extern "C" fn on_order(signal: c_int) {
             leave_now(exit_code::OK.into());
         } else {
             gate::request_stop();
+            // What leaves for another reason has as much time as ever for the request it has.
+            if board::slot().ordered() == board::Order::LeaveStop {
+                watchdog::stop_asked();
+            }
+        }
+    });
+}
+
+extern "C" fn on_hangup(signal: c_int) {
+    keep_errno(|| {
+        if is_another_process() {
+            default_action(signal);
+        } else {
+            watchdog::hung_up();
+        }
+    });
+}
+
+extern "C" fn on_quit(signal: c_int) {
+    keep_errno(|| {
+        if is_another_process() {
+            default_action(signal);
+        } else {
+            watchdog::want_stacks();
         }
     });
 }
@@ -178,6 +229,7 @@ fn default_action(signal: c_int) {
 
 /// Ends the process where it stands: no request has been taken, or nobody wants to wait for it. Async-signal-safe.
 fn leave_now(code: c_int) -> ! {
+    endpoint::remove_socket_file();
     // SAFETY: _exit is async-signal-safe and does not return.
     unsafe { libc::_exit(code) }
 }

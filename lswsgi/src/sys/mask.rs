@@ -33,6 +33,21 @@ impl Drop for Blocked {
     }
 }
 
+/// Has this thread handle nothing but the runtime's own signals: an application may be waiting for the others, which the
+/// system would give to any thread that does not block them.
+pub(crate) fn leave_signals_to_others() {
+    let mut mask = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the set is this function's and is filled by sigfillset before anything is taken from it; the old one is not
+    // wanted.
+    unsafe {
+        libc::sigfillset(mask.as_mut_ptr());
+        for signal in super::handlers::signals_for_any_thread() {
+            libc::sigdelset(mask.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, mask.as_ptr(), ptr::null_mut());
+    }
+}
+
 /// Lets every signal come on this thread.
 pub(crate) fn unblock_signals() {
     let mut none = MaybeUninit::<libc::sigset_t>::uninit();

@@ -2,7 +2,8 @@
 //! number, and the environment before any thread exists.
 //!
 //! * `handlers`: what signals do;
-//! * `mask`: signals that have to wait;
+//! * `mask`: signals that have to wait, and those that are for other threads;
+//! * `copy`: a copy of the process for what could go wrong;
 //! * `forks`: children an application forks, and what they must not have;
 //! * `process`: children of our own;
 //! * `shared`: memory manager, template and workers have in common;
@@ -10,6 +11,7 @@
 //! * `environment`: variables of this process;
 //! * `title`: what `ps` shows of it.
 
+mod copy;
 mod descriptors;
 mod environment;
 mod forks;
@@ -22,11 +24,15 @@ pub(crate) mod title;
 use std::ffi::c_int;
 use std::io;
 
+pub(crate) use copy::raise_in_copy;
 pub(crate) use descriptors::{borrow_socket, close_all_but, read_at, regular_file_size};
 pub(crate) use environment::remove_variables;
 pub(crate) use forks::{Own, belongs_to_group, is_forked, keep_from_children, watch_forks};
-pub(crate) use handlers::{ask_for_parent_death_signal, install_signal_handlers, install_template_handlers};
-pub(crate) use mask::{Blocked, unblock_signals};
+pub(crate) use handlers::{
+    ask_for_parent_death_signal, install_signal_handlers, install_template_handlers, is_own_signal,
+    stacks_signal,
+};
+pub(crate) use mask::{Blocked, leave_signals_to_others, unblock_signals};
 pub(crate) use process::{Fork, expect_children, fork, leave_now, tell_worker};
 pub(crate) use shared::map;
 

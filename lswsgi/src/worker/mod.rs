@@ -1,7 +1,7 @@
 //! A worker: one connection at a time, blocking I/O, no async runtime and no Python.
 //!
 //! * `gate`: who may speak while the worker waits, and how a wait is ended from a signal handler;
-//! * `answer`: who owns the response of the request under way;
+//! * `answer`: who owns the response of the request under way, and `last_words`: what it ends with if that changes;
 //! * [`inbound`]: the read buffer, request packets and request bodies;
 //! * [`outbound`]: the response as it is written;
 //! * [`page`]: a response of the runtime's own;
@@ -21,6 +21,7 @@ mod error_text;
 pub mod exchange;
 pub(crate) mod gate;
 pub mod inbound;
+pub(crate) mod last_words;
 mod leave;
 mod next;
 pub mod outbound;

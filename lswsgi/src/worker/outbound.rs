@@ -43,10 +43,6 @@ impl End {
             Self::Close => &CLOSE_AND_END,
         }
     }
-
-    fn written(self) -> Written {
-        if self == Self::No { Written::Head } else { Written::End }
-    }
 }
 
 /// How far the response has come.
@@ -253,10 +249,10 @@ impl Outbound {
                 return Ok(());
             }
             answer::start_write();
-            send(gil, &socket, &self.out, end.written())
+            send(gil, &socket, &self.out, self.head_written(end))
         } else {
             answer::start_write();
-            send_large(gil, &socket, &self.out, body, end.packets(), end.written())
+            send_large(gil, &socket, &self.out, body, end.packets(), self.head_written(end))
         };
         match sent {
             Ok(()) => {
@@ -281,7 +277,8 @@ impl Outbound {
         let Some(socket) = self.socket.clone().filter(|_| !text.is_empty()) else { return false };
         let mut packets = Vec::with_capacity(text.len() + 64);
         put_stderr(&text, &mut packets);
-        let written = if self.phase == Phase::HeadSent { Written::Head } else { Written::NoHead };
+        let written =
+            if self.phase == Phase::HeadSent { self.head_written(End::No) } else { Written::NoHead };
         answer::start_write();
         if let Err(errno) = send(gil, &socket, &packets, written) {
             self.errors.put_back(text);
@@ -294,6 +291,15 @@ impl Outbound {
     #[must_use]
     pub const fn is_repeatable(&self) -> bool {
         matches!(self.method, Method::Get | Method::Head)
+    }
+
+    /// How far a write with the head in it, or behind it, brings the response.
+    fn head_written(&self, end: End) -> Written {
+        match end {
+            End::No if self.declared.is_none() && self.is_repeatable() => Written::OpenHead,
+            End::No => Written::Head,
+            _ => Written::End,
+        }
     }
 
     /// Gives the response up without its end. The connection cannot be used any more.

@@ -19,3 +19,4 @@ mod request;
 mod support;
 mod title;
 mod validator;
+mod watchdog;

@@ -1,0 +1,157 @@
+//! The thread: when it looks, and what it does about a request that does not end.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{alarm, report};
+use crate::board::{self, Slot};
+use crate::options::LateError;
+use crate::settings::Settings;
+use crate::sys::Blocked;
+use crate::worker::answer::{self, Request, Taken};
+use crate::worker::last_words::LastWords;
+use crate::{endpoint, exit_code, log, sys};
+
+/// Stack of the thread, in bytes. It formats log lines, and Python's crash reporter runs on it.
+const STACK: usize = 256 * 1024;
+
+/// What the application may still do when its response is complete and the time is over: it is nobody's loss, and the
+/// discard of an unread body takes two seconds.
+const AFTERTHOUGHT: Duration = Duration::from_secs(3);
+
+/// Shortest wait: what is due may be about to end by itself.
+const LEAST: Duration = Duration::from_millis(10);
+
+struct Watchdog {
+    slot: &'static Slot,
+    /// LSAPI_MAX_PROCESS_TIME.
+    limit: Option<Duration>,
+    /// `--graceful-timeout`.
+    graceful: Duration,
+    /// Whether a response without a declared length is broken off instead of ended (`--late-error`).
+    may_break: bool,
+    /// LSAPI_DUMP_DEBUG_INFO.
+    details: bool,
+}
+
+/// Why a request is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    TooLong(Duration),
+    Stop(Duration),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong(limit) => {
+                write!(f, "longer than {} s (LSAPI_MAX_PROCESS_TIME)", limit.as_secs_f64())
+            }
+            Self::Stop(limit) => {
+                write!(f, "{} s after the stop (--graceful-timeout)", limit.as_secs_f64())
+            }
+        }
+    }
+}
+
+/// Starts the watchdog of this process, a worker or about to become one. Without it requests may take as long as they like.
+pub(crate) fn start(settings: &Settings) {
+    let watchdog = Watchdog {
+        slot: board::slot(),
+        limit: settings.max_process_time,
+        graceful: settings.graceful_timeout,
+        may_break: settings.options.late_error == LateError::Abort,
+        details: settings.dump_debug_info,
+    };
+    // The thread takes its mask from this one: nothing must reach it before it has chosen what may.
+    let blocked = Blocked::all();
+    let started = alarm::prepare().and_then(|()| {
+        let thread = std::thread::Builder::new().name("watchdog".into()).stack_size(STACK);
+        thread.spawn(move || {
+            sys::leave_signals_to_others();
+            watchdog.watch();
+        })
+    });
+    drop(blocked);
+    if let Err(error) = started {
+        log::warning(format_args!(
+            "no watchdog in this process: {error}; requests may take longer than LSAPI_MAX_PROCESS_TIME"
+        ));
+    }
+}
+
+impl Watchdog {
+    fn watch(&self) -> ! {
+        loop {
+            alarm::wait(self.look());
+            if alarm::take_stacks_wanted() {
+                report::asked_for(self.slot);
+            }
+            if alarm::take_hung_up() {
+                log::info(format_args!("SIGHUP: reloading is not there yet"));
+            }
+        }
+    }
+
+    /// Ends a request whose time is over. Returns for how long nothing else can be due: a request that begins now cannot be
+    /// over before its whole time is, so there is nothing to be told of when one begins.
+    fn look(&self) -> Option<Duration> {
+        // Before its age: if it ends in between and another one begins, that one is not old.
+        let request = answer::current();
+        let Some(age) = self.slot.busy_for() else {
+            return match alarm::stopping_for() {
+                Some(since) => Some(self.graceful.saturating_sub(since).max(AFTERTHOUGHT)),
+                None => self.limit,
+            };
+        };
+        let grace = if answer::is_complete(request) { AFTERTHOUGHT } else { Duration::ZERO };
+        let limits = [
+            self.limit.map(|limit| (limit, age, Reason::TooLong(limit))),
+            alarm::stopping_for().map(|since| (self.graceful, since, Reason::Stop(self.graceful))),
+        ];
+        let mut next = None::<Duration>;
+        for (limit, passed, reason) in limits.into_iter().flatten() {
+            let left = (limit + grace).saturating_sub(passed);
+            if left.is_zero() {
+                self.end(request, reason);
+            }
+            let left = left.max(LEAST);
+            next = Some(next.map_or(left, |next| next.min(left)));
+        }
+        next
+    }
+
+    /// Ends the request and with it the process. Returns if the request has just ended by itself.
+    fn end(&self, request: Request, reason: Reason) {
+        let Some(running) = self.slot.running() else { return };
+        let (words, code) = match reason {
+            Reason::TooLong(_) => (LastWords::TooLong, exit_code::RUNAWAY),
+            Reason::Stop(_) => (LastWords::Stopped, exit_code::OK),
+        };
+        // The client comes first: what is logged may have to wait for whoever reads the log.
+        let Some(taken) = answer::take_over(request, words, self.may_break) else { return };
+        let done = match taken {
+            Taken::Answered if reason == Reason::Stop(self.graceful) => "answered 503",
+            Taken::Answered => "answered 504",
+            Taken::EndedEarly => "its response is ended early",
+            Taken::BrokenOff => "its response is broken off: the connection is closed without its end",
+            Taken::NotRead => "its connection is closed in the middle of a write, nobody reads",
+            Taken::Nothing => "its response was complete",
+        };
+        log::error(format_args!(
+            "{} has been running for {:.1} s, {reason}: {done}, and this process ends; request {} of it",
+            running.text,
+            running.age.as_secs_f64(),
+            running.serial,
+        ));
+        report::stacks(log::error);
+        if self.details {
+            report::details();
+        }
+        if matches!(taken, Taken::Answered | Taken::EndedEarly) {
+            answer::discard_body();
+        }
+        endpoint::remove_socket_file();
+        sys::leave_now(code)
+    }
+}
