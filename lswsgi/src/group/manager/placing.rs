@@ -7,6 +7,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::run::{Link, Manager};
 use crate::board::{Order, Slot};
+use crate::group::channel::Channel;
 use crate::group::door;
 use crate::group::message::ToWorker;
 use crate::group::policy::{Means, Obtain};
@@ -96,24 +97,24 @@ impl Manager<'_> {
     }
 
     pub(super) fn hand_over(&mut self, slot: usize, connection: OwnedFd, now: Instant) {
-        let (Some(worker), Some(link)) = (self.workers.get_mut(slot), self.links.get_mut(&slot)) else {
+        let Some(worker) = self.workers.get_mut(slot) else {
             self.door.waiting.push_front(connection);
             return;
         };
         worker.since = now;
+        worker.holds = true;
+        worker.taken = false;
         if let Some(board) = self.board.slots.get(slot) {
             board.offer();
         }
-        let sent = link
-            .channel
-            .as_ref()
-            .map(|channel| channel.send(ToWorker::Connection.encode(), Some(connection.as_fd())));
-        link.copy = Some(connection);
-        if let Some(Ok(())) = sent {
-            worker.holds = true;
-            worker.taken = false;
-            self.count_connections();
-        } else {
+        let send = |channel: &Channel| channel.send(ToWorker::Connection.encode(), Some(connection.as_fd()));
+        // Before that: the worker may answer at once, and look at the count then.
+        self.count_connections();
+        let is_sent = self.links.get(&slot).and_then(|link| link.channel.as_ref()).map(send) == Some(Ok(()));
+        if let Some(link) = self.links.get_mut(&slot) {
+            link.copy = Some(connection);
+        }
+        if !is_sent {
             // It has gone; its status will say why.
             self.last_done(slot, None, now);
         }
