@@ -26,6 +26,11 @@ pub(crate) fn expect(pid: Pid) {
     EXPECTED.store(pid.as_raw_pid(), Ordering::SeqCst);
 }
 
+/// Whether somebody watches the parent.
+pub(crate) fn is_watched() -> bool {
+    EXPECTED.load(Ordering::SeqCst) != UNWATCHED
+}
+
 /// Whether the parent is watched and gone. Safe to call in a signal handler.
 pub(crate) fn is_gone() -> bool {
     let expected = EXPECTED.load(Ordering::SeqCst);

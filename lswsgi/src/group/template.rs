@@ -55,12 +55,18 @@ pub(super) fn settle(channel: &Channel, manager: Pid) -> Result<(), Error> {
     sys::unblock_signals();
     sys::keep_from_children(Own::Channel, Some(channel.as_fd().as_raw_fd()));
     answer::prepare();
-    sys::ask_for_parent_death_signal().map_err(Error::system("cannot ask for the parent's death signal"))?;
+    ask_to_be_woken()?;
     // It may have died before that.
     if parent::is_gone() {
         sys::leave_now(exit_code::OK);
     }
     Ok(())
+}
+
+/// Asks to be told of the end of the manager. The kernel forgets it when a process changes its user, as an application may
+/// when it is imported.
+fn ask_to_be_woken() -> Result<(), Error> {
+    sys::ask_for_parent_death_signal().map_err(Error::system("cannot ask for the parent's death signal"))
 }
 
 struct Template<'a> {
@@ -124,6 +130,9 @@ impl Template<'_> {
             }
             self.look_for_threads(py);
         }
+        if let Err(error) = ask_to_be_woken() {
+            self.fail(&error);
+        }
         // What is there now is in all workers, and should not be copied for each by a collection that touches it.
         if let Err(error) = inspect::freeze(py) {
             log::debug(format_args!("Python's garbage collector cannot be frozen: {error}"));
@@ -176,6 +185,8 @@ impl Template<'_> {
                 Incoming::Nothing if !parent::is_gone() => continue,
                 Incoming::Nothing | Incoming::Ended => sys::leave_now(exit_code::OK),
             };
+            // What Python still has of its output would come out of each worker.
+            embed::flush(py);
             match fork::fork(py, || self.arrive(&theirs, slot)) {
                 Forked::Worker => {
                     let member = Member::new(theirs);

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use crate::board::{self, Order, Place, Slot};
 use crate::error::Error;
 use crate::settings::Settings;
-use crate::sys::title;
+use crate::sys::{self, title};
 use crate::worker::Leave;
 use crate::worker::connections::{Arrival, Connections, Greeting};
 use crate::worker::exchange::{Detach, Exchange};
@@ -56,6 +56,11 @@ pub(crate) fn serve<H: Handler>(
     settings: &Settings,
 ) -> Result<Leave, Error> {
     gate::start_serving();
+    if parent::is_watched() {
+        // Once more: the kernel forgets it when a process changes its user, as an application may when it is imported.
+        sys::ask_for_parent_death_signal()
+            .map_err(Error::system("cannot ask for the parent's death signal"))?;
+    }
     let place = board::place();
     let jitter = settings.max_requests_jitter.min(settings.max_requests.saturating_sub(1));
     // The workers of a group agree on who leaves before it must; one that is alone draws a lot.

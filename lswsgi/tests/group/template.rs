@@ -139,7 +139,7 @@ fn threads_after_the_import_are_named_and_each_worker_imports_for_itself() {
     assert_eq!(ask(&group, 2, "/"), ["2", "2"]);
     let said = group.said();
     assert!(said.contains("'poller', 'lswsgi' (not of Python)"), "{said}");
-    assert!(said.contains("template ready: workers import the application"), "{said}");
+    group.log("template ready: workers import the application");
     // By the first template and by each worker.
     assert_eq!(who(&group, "imported").len(), 3, "{said}");
 
@@ -163,7 +163,8 @@ fn threads_that_have_ended_do_not_count() {
     for _ in 0..5 {
         let group = Group::start(application(source, 2));
         assert_eq!(group.connect().get("/").status, 200);
-        assert!(group.said().contains("template ready: application imported"), "{}", group.said());
+        let ready = group.log("template ready");
+        assert!(ready.contains("application imported"), "{}", group.said());
     }
 }
 
@@ -224,4 +225,33 @@ fn a_child_forked_by_a_request_is_not_the_worker() {
     stop(&mut group);
     assert_eq!(who(&group, "sockets"), [0, 0], "{}", group.said());
     assert_eq!(who(&group, "exit handler").len(), 1, "{}", group.said());
+}
+
+#[test]
+fn what_the_import_has_printed_is_printed_once() {
+    let source = "print('half a line', end='')\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'ok']\n";
+    let mut group = Group::start(application(source, 3));
+    assert_eq!(ask(&group, 3, "/"), ["ok"; 3]);
+    stop(&mut group);
+    assert_eq!(group.said().matches("half a line").count(), 1, "{}", group.said());
+}
+
+#[test]
+fn an_application_that_changes_its_user_is_still_told_of_the_managers_death() {
+    // As another user than root it cannot; then it is told all the more.
+    let source = "import ctypes, os\n\
+        libc = ctypes.CDLL(None)\n\
+        if os.geteuid() == 0: os.setuid(65534)\n\
+        def application(environ, start_response):\n\
+        \x20   signal = ctypes.c_int()\n\
+        \x20   libc.prctl(2, ctypes.byref(signal))\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'%d' % signal.value]\n";
+    for load in ["preload", "lazy"] {
+        let group = Group::start(application(source, 2).arg("--load").arg(load));
+        assert_ne!(group.connect().get("/").text(), "0", "{load}: {}", group.said());
+    }
 }
