@@ -107,3 +107,104 @@ impl Policy {
             && now - worker.ordered_at >= REMIND
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::policy::tests::{Kind, policy, worker};
+
+    fn due(change: impl Fn(&mut Worker, Instant), kind: Kind) -> Option<(u64, Measure, Overdue)> {
+        let now = Instant::now();
+        let mut worker = worker(kind, now);
+        change(&mut worker, now);
+        let (at, measure, why) = policy().deadline(&worker, now, None)?;
+        Some(((at - now).as_secs(), measure, why))
+    }
+
+    #[test]
+    fn a_runaway_is_told_to_end_a_second_after_its_watchdog_and_then_killed() {
+        let unchanged = |_: &mut Worker, _: Instant| {};
+        assert_eq!(due(unchanged, Kind::Busy(4000)), Some((7, Measure::Terminate, Overdue::Request)));
+        assert_eq!(due(unchanged, Kind::Busy(60_000)), Some((0, Measure::Terminate, Overdue::Request)));
+        let told = |worker: &mut Worker, now| worker.measure = Some((Measure::Terminate, now));
+        assert_eq!(due(told, Kind::Busy(60_000)), Some((5, Measure::Kill, Overdue::Request)));
+        let killed = |worker: &mut Worker, now| worker.measure = Some((Measure::Kill, now));
+        assert_eq!(due(killed, Kind::Busy(60_000)), None);
+    }
+
+    #[test]
+    fn one_that_only_waits_is_left_alone() {
+        let unchanged = |_: &mut Worker, _: Instant| {};
+        assert_eq!(due(unchanged, Kind::Free(900_000)), None);
+        assert_eq!(due(unchanged, Kind::Quiet(900_000)), None);
+    }
+
+    #[test]
+    fn one_that_does_not_leave_is_killed_but_not_in_the_middle_of_a_request() {
+        let told = |worker: &mut Worker, now: Instant| {
+            worker.order = Order::LeaveSurplus;
+            worker.ordered_at = now.checked_sub(Duration::from_secs(2)).unwrap();
+        };
+        assert_eq!(due(told, Kind::Free(9000)), Some((3, Measure::Kill, Overdue::Leaving)));
+        // Its request has only just ended.
+        assert_eq!(due(told, Kind::Quiet(0)), Some((5, Measure::Kill, Overdue::Leaving)));
+        assert_eq!(due(told, Kind::Busy(0)), Some((11, Measure::Terminate, Overdue::Request)));
+    }
+
+    #[test]
+    fn starting_and_exit_handlers_have_their_time() {
+        let just = |worker: &mut Worker, now| worker.since = now;
+        assert_eq!(due(just, Kind::Starting), Some((10, Measure::Kill, Overdue::Start)));
+        let done = |worker: &mut Worker, now| {
+            worker.since = now;
+            worker.phase = Phase::Done;
+        };
+        assert_eq!(due(done, Kind::Free(0)), Some((8, Measure::Kill, Overdue::ExitHandlers)));
+    }
+
+    #[test]
+    fn a_late_worker_is_killed_unless_somebody_has_stopped_it_to_look_at_it() {
+        let late = |worker: &mut Worker, now| {
+            worker.since = now;
+            worker.is_late = true;
+        };
+        assert_eq!(due(late, Kind::Free(0)), Some((5, Measure::Kill, Overdue::HandOver)));
+        let stopped = |worker: &mut Worker, now| {
+            late(worker, now);
+            worker.is_stopped = true;
+        };
+        assert_eq!(due(stopped, Kind::Free(0)), None);
+    }
+
+    #[test]
+    fn a_connection_that_is_not_taken_is_for_another_at_once_if_the_worker_is_stopped() {
+        let now = Instant::now();
+        let mut worker = worker(Kind::Quiet(0), now);
+        worker.since = now;
+        assert_eq!(policy().late_at(&worker), None);
+        worker.taken = false;
+        assert_eq!(policy().late_at(&worker), Some(now + HAND_OVER));
+        worker.is_stopped = true;
+        assert_eq!(policy().late_at(&worker), Some(now));
+    }
+
+    #[test]
+    fn everybody_is_killed_a_second_after_the_graceful_timeout() {
+        let now = Instant::now();
+        let stopping = now.checked_sub(Duration::from_secs(20)).unwrap();
+        let due = policy().deadline(&worker(Kind::Busy(0), now), now, Some(stopping)).unwrap();
+        assert_eq!(due, (now + Duration::from_secs(4), Measure::Kill, Overdue::Stop));
+    }
+
+    #[test]
+    fn an_order_is_repeated_after_a_second_to_a_worker_that_could_follow_it() {
+        let now = Instant::now();
+        let mut worker = worker(Kind::Quiet(9000), now);
+        assert!(!policy().wants_reminder(&worker, now));
+        worker.order = Order::Release;
+        worker.ordered_at = now.checked_sub(REMIND).unwrap();
+        assert!(policy().wants_reminder(&worker, now));
+        worker.activity = Activity::Busy(Duration::ZERO);
+        assert!(!policy().wants_reminder(&worker, now));
+    }
+}

@@ -254,3 +254,261 @@ impl Policy {
 const fn preference(worker: &Worker) -> (bool, u64, Instant) {
     (!worker.stand_in, worker.requests, worker.since)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const CAN_FORK: Means = Means { can_fork: true, sparing: false };
+
+    /// Four workers, two more while all are busy, two may idle.
+    pub(in crate::group) fn policy() -> Policy {
+        Policy {
+            children: 4,
+            extra_children: 2,
+            allowed_idle: 2,
+            min_idle: 0,
+            max_idle: Some(300 * SECOND),
+            max_lifetime: None,
+            max_process_time: Some(10 * SECOND),
+            graceful_timeout: 23 * SECOND,
+            exit_timeout: 3 * SECOND,
+            kill_after: 5 * SECOND,
+        }
+    }
+
+    /// What a table of workers is made of.
+    #[derive(Clone, Copy)]
+    pub(in crate::group) enum Kind {
+        Starting,
+        /// Without a connection for so many milliseconds.
+        Free(u64),
+        /// On a connection, without a request for so many milliseconds.
+        Quiet(u64),
+        /// In a request for so many milliseconds.
+        Busy(u64),
+    }
+    use Kind::{Busy, Free, Quiet, Starting};
+
+    pub(in crate::group) fn worker(kind: Kind, now: Instant) -> Worker {
+        let mut worker = Worker::new(false, None, now.checked_sub(100 * SECOND).unwrap());
+        if !matches!(kind, Starting) {
+            worker.phase = Phase::Serving;
+        }
+        match kind {
+            Starting => {}
+            Free(ms) => {
+                worker.since = now.checked_sub(Duration::from_millis(ms)).unwrap();
+                worker.activity = Activity::Idle(Duration::from_millis(ms));
+            }
+            Quiet(ms) => worker.activity = Activity::Idle(Duration::from_millis(ms)),
+            Busy(ms) => worker.activity = Activity::Busy(Duration::from_millis(ms)),
+        }
+        worker.holds = matches!(kind, Quiet(_) | Busy(_));
+        worker.taken = worker.holds;
+        worker
+    }
+
+    fn table(kinds: &[Kind], now: Instant) -> Workers {
+        let mut workers = Workers::default();
+        for (slot, kind) in kinds.iter().enumerate() {
+            workers.insert(slot, worker(*kind, now));
+        }
+        workers
+    }
+
+    fn obtain(kinds: &[Kind], waiting: usize, means: Means) -> Obtain {
+        let now = Instant::now();
+        policy().obtain(&table(kinds, now), waiting, means, now)
+    }
+
+    #[test]
+    fn a_connection_goes_to_the_free_worker_that_has_served_most() {
+        let now = Instant::now();
+        let mut workers = table(&[Free(10), Free(500), Quiet(5), Free(20)], now);
+        workers.get_mut(1).unwrap().requests = 7;
+        workers.get_mut(2).unwrap().requests = 99;
+        assert_eq!(policy().place(&workers), Some(1));
+        // One that serves the application rather than a stand-in, whatever that has served.
+        workers.get_mut(1).unwrap().stand_in = true;
+        assert_eq!(policy().place(&workers), Some(0));
+        for slot in [0, 3] {
+            workers.get_mut(slot).unwrap().is_stopped = true;
+        }
+        workers.get_mut(1).unwrap().order = Order::LeaveSurplus;
+        assert_eq!(policy().place(&workers), None);
+    }
+
+    #[test]
+    fn a_worker_is_forked_up_to_the_limit_then_a_quiet_one_releases_its_connection() {
+        assert_eq!(obtain(&[], 1, CAN_FORK), Obtain::Fork);
+        assert_eq!(obtain(&[Quiet(9000), Busy(5)], 1, CAN_FORK), Obtain::Fork);
+        let full = [Busy(5), Quiet(10), Quiet(900), Quiet(20)];
+        assert_eq!(obtain(&full, 1, CAN_FORK), Obtain::Release(2));
+        // Also if nothing can be forked at all.
+        assert_eq!(
+            obtain(&[Busy(5), Quiet(10)], 1, Means { can_fork: false, sparing: false }),
+            Obtain::Release(1)
+        );
+    }
+
+    #[test]
+    fn extra_workers_are_for_when_all_are_busy_with_requests() {
+        let mut kinds = vec![Busy(5); 4];
+        assert_eq!(obtain(&kinds, 1, CAN_FORK), Obtain::Fork);
+        assert_eq!(obtain(&kinds, 1, Means { can_fork: true, sparing: true }), Obtain::Nowhere);
+        kinds[3] = Starting;
+        assert_eq!(obtain(&kinds, 2, CAN_FORK), Obtain::Nowhere, "one is not busy");
+        assert_eq!(obtain(&[Busy(5); 6], 1, CAN_FORK), Obtain::Nowhere, "both extras are there");
+    }
+
+    #[test]
+    fn no_more_workers_are_obtained_than_connections_wait() {
+        assert_eq!(obtain(&[Starting, Busy(5)], 1, CAN_FORK), Obtain::Coming);
+        assert_eq!(obtain(&[Starting, Busy(5)], 2, CAN_FORK), Obtain::Fork);
+        let now = Instant::now();
+        let mut workers = table(&[Quiet(50), Busy(5), Busy(5), Busy(5)], now);
+        workers.get_mut(0).unwrap().order = Order::Release;
+        assert_eq!(policy().obtain(&workers, 1, CAN_FORK, now), Obtain::Coming);
+        // It had a request under way after all: the next that is quiet has to help.
+        workers.get_mut(0).unwrap().activity = Activity::Busy(SECOND);
+        workers.insert(1, worker(Quiet(1), now));
+        assert_eq!(policy().obtain(&workers, 1, CAN_FORK, now), Obtain::Release(1));
+    }
+
+    #[test]
+    fn when_memory_is_short_a_fork_is_the_last_resort_and_the_first_worker_is_allowed() {
+        let short = Means { can_fork: true, sparing: true };
+        assert_eq!(obtain(&[], 1, short), Obtain::Fork);
+        assert_eq!(obtain(&[Quiet(10)], 1, short), Obtain::Release(0));
+        assert_eq!(obtain(&[Busy(10)], 1, short), Obtain::Fork);
+    }
+
+    #[test]
+    fn a_worker_whose_connection_is_about_to_end_is_worth_waiting_for() {
+        let now = Instant::now();
+        let worth = |kinds: &[Kind], change: &dyn Fn(&mut Workers)| {
+            let mut workers = table(kinds, now);
+            for (slot, kind) in kinds.iter().enumerate() {
+                let served = u64::from(matches!(kind, Quiet(_) | Busy(_)));
+                workers.get_mut(slot).unwrap().requests = served;
+            }
+            change(&mut workers);
+            policy().is_worth_waiting(&workers, now)
+        };
+        let as_is = |_: &mut Workers| {};
+        assert!(worth(&[Quiet(5), Free(900)], &as_is));
+        assert!(!worth(&[Quiet(5000), Free(900)], &as_is), "that connection is being kept");
+        assert!(!worth(&[Busy(5), Free(900)], &as_is));
+        assert!(worth(&[Busy(5)], &|workers| workers.get_mut(0).unwrap().is_ending = true));
+        assert!(!worth(&[Quiet(5), Free(5)], &|workers| workers.get_mut(1).unwrap().requests = 9));
+        // No request has come on the connection it has now.
+        assert!(!worth(&[Quiet(5)], &|workers| workers.get_mut(0).unwrap().since = now));
+    }
+
+    #[test]
+    fn among_busy_workers_the_one_with_the_youngest_request_is_interrupted() {
+        let now = Instant::now();
+        let mut workers = table(&[Busy(900), Busy(30), Busy(20), Quiet(1)], now);
+        workers.get_mut(2).unwrap().order = Order::Release;
+        assert_eq!(policy().interrupt(&workers), Some(1));
+    }
+
+    fn leaving(policy: &Policy, kinds: &[Kind], short: bool) -> Vec<(usize, Order)> {
+        let now = Instant::now();
+        let mut orders = policy.trim(&table(kinds, now), now, short);
+        orders.sort_by_key(|(slot, _)| *slot);
+        orders
+    }
+
+    #[test]
+    fn the_limit_of_idle_workers_survives_and_the_surplus_leaves_whether_or_not_it_has_a_connection() {
+        let surplus = Order::LeaveSurplus;
+        let idle = [Quiet(1500), Free(1200), Free(4000), Quiet(9000)];
+        assert_eq!(leaving(&policy(), &idle, false), [(2, surplus), (3, surplus)]);
+        assert_eq!(leaving(&policy(), &[Free(900), Free(900), Free(900)], false), []);
+        assert_eq!(leaving(&policy(), &[Busy(9000), Free(1200), Quiet(1200)], false), []);
+    }
+
+    #[test]
+    fn extra_workers_leave_as_soon_as_one_is_idle() {
+        let policy = Policy { allowed_idle: 9, ..policy() };
+        let kinds = [Busy(5), Busy(5), Busy(5), Busy(5), Quiet(1500)];
+        assert_eq!(leaving(&policy, &kinds, false), [(4, Order::LeaveSurplus)]);
+    }
+
+    #[test]
+    fn a_connection_that_has_just_come_makes_its_worker_anything_but_idle() {
+        let now = Instant::now();
+        let mut workers = table(&[Quiet(5000), Quiet(5000), Quiet(5000)], now);
+        for slot in 0..3 {
+            workers.get_mut(slot).unwrap().since = now;
+        }
+        assert_eq!(policy().trim(&workers, now, false), []);
+    }
+
+    #[test]
+    fn without_a_connection_a_worker_leaves_after_max_idle_unless_it_is_to_be_kept_ready() {
+        let policy = Policy { allowed_idle: 9, max_idle: Some(3 * SECOND), ..policy() };
+        let kinds = [Free(3000), Quiet(9000), Free(2000)];
+        assert_eq!(leaving(&policy, &kinds, false), [(0, Order::LeaveIdle)]);
+        let ready = Policy { min_idle: 2, ..policy };
+        assert_eq!(leaving(&ready, &kinds, false), []);
+    }
+
+    #[test]
+    fn when_memory_is_short_workers_without_a_connection_leave_but_for_the_last() {
+        let memory = Order::LeaveMemory;
+        assert_eq!(leaving(&policy(), &[Free(5), Busy(9), Free(5)], true), [(0, memory), (2, memory)]);
+        assert_eq!(leaving(&policy(), &[Free(5)], true), []);
+        assert_eq!(leaving(&policy(), &[Free(5), Free(5)], true).len(), 1);
+    }
+
+    #[test]
+    fn one_worker_at_a_time_leaves_because_of_its_age() {
+        let now = Instant::now();
+        let limited = Policy { max_lifetime: Some(100 * SECOND), ..policy() };
+        let (latest, earliest) = (limited.expires(now, 0.0).unwrap(), limited.expires(now, 1.0).unwrap());
+        assert_eq!((latest - now, earliest - now), (100 * SECOND, 90 * SECOND));
+        let mut workers = table(&[Busy(5), Busy(5), Free(5)], now);
+        workers.get_mut(0).unwrap().expires = now.checked_sub(SECOND);
+        workers.get_mut(1).unwrap().expires = now.checked_sub(2 * SECOND);
+        workers.get_mut(2).unwrap().expires = Some(now + SECOND);
+        assert_eq!(limited.trim(&workers, now, false), [(1, Order::LeaveLifetime)]);
+        workers.get_mut(1).unwrap().order = Order::LeaveLifetime;
+        assert_eq!(limited.trim(&workers, now, false), []);
+        workers.insert(1, worker(Starting, now));
+        assert_eq!(limited.trim(&workers, now, false), [], "the replacement is not there yet");
+    }
+
+    #[test]
+    fn spares_and_replacements_are_forked_while_they_are_wanted() {
+        let now = Instant::now();
+        let ready = Policy { min_idle: 2, ..policy() };
+        let spare = |kinds: &[Kind], means| ready.wants_spare(&table(kinds, now), means);
+        assert!(spare(&[Busy(5), Free(5)], CAN_FORK));
+        assert!(!spare(&[Busy(5), Free(5), Quiet(5)], CAN_FORK));
+        assert!(!spare(&[Busy(5), Free(5), Starting], CAN_FORK));
+        assert!(!spare(&[Busy(5); 4], CAN_FORK), "no more than LSAPI_CHILDREN");
+        assert!(!spare(&[], Means { can_fork: true, sparing: true }));
+
+        let replace = |kinds: &[Kind]| policy().wants_replacement(&table(kinds, now), CAN_FORK);
+        assert!(replace(&[Busy(5), Busy(5), Free(5)]));
+        assert!(!replace(&[Free(5), Quiet(5)]), "it would be surplus");
+    }
+
+    #[test]
+    fn nobody_looks_when_nothing_can_become_due_but_by_a_message() {
+        let now = Instant::now();
+        let calm = Policy { max_idle: None, max_process_time: None, allowed_idle: 4, ..policy() };
+        assert_eq!(calm.next_look(&table(&[Free(5), Quiet(5), Busy(5), Free(9000)], now), now, None), None);
+        let next = |policy: &Policy, kinds: &[Kind]| {
+            policy.next_look(&table(kinds, now), now, None).map(|at| at - now)
+        };
+        assert_eq!(next(&policy(), &[Free(400), Free(5), Free(5)]), Some(Duration::from_millis(600)));
+        let busy = Policy { max_idle: None, ..policy() };
+        assert_eq!(next(&busy, &[Busy(4000)]), Some(Duration::from_secs(7)), "10 s and a grace of 1 s");
+        assert_eq!(next(&busy, &[Quiet(4000)]), Some(Duration::from_secs(11)));
+    }
+}

@@ -75,7 +75,9 @@ impl Manager<'_> {
         for slot in staying {
             self.order(slot, Order::LeaveStop, now);
         }
-        if is_over || !self.source.owes_answer() {
+        // A worker that leaves by itself may give a connection back, which another has to be forked for.
+        let is_settled = !self.source.owes_answer() && self.links.values().all(|link| link.copy.is_none());
+        if is_over || is_settled {
             self.source.close();
         }
     }
