@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::application::Application;
 use super::group::GroupSettings;
 use super::reader::{Origin, Reader, Row};
+use super::stranger::{self, OWN_PREFIXES};
 use super::table;
 use crate::cli::Arguments;
 use crate::log::{self, Format, Level};
@@ -62,9 +63,6 @@ pub struct Settings {
     /// How requests are handled, where there is a choice.
     pub options: Options,
 }
-
-/// Prefixes of the variables that are ours: read here, removed before the application can see them.
-const OWN_PREFIXES: [&str; 3] = ["LSAPI_", "PHP_LSAPI_", "LSWSGI_"];
 
 impl Settings {
     /// Combines the command line with the environment, and sets up the log.
@@ -142,7 +140,9 @@ impl Effective {
     pub(super) fn set_up_log(&self) {
         log::set_level(self.log_level);
         log::set_format(self.log_format);
-        for warning in &self.warnings {
+        let names = own_variables();
+        let strangers = stranger::warnings(names.iter().filter_map(|name| name.to_str()));
+        for warning in self.warnings.iter().chain(&strangers) {
             log::warning(format_args!("{warning}"));
         }
     }

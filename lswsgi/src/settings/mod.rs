@@ -4,6 +4,7 @@
 //! * `kind`: how a value is read and shown, whether it is a `number`, a `time` or a `word`;
 //! * `given`: the options of the table, as they were typed;
 //! * `reader`: one setting after the other, with a warning for what cannot be used;
+//! * `stranger`: variables that look like ours and are not;
 //! * `effective`: all of them together, and what follows from one for another;
 //! * `group`: those that concern a group of processes;
 //! * `application`: the application's file and callable;
@@ -17,6 +18,7 @@ mod kind;
 mod number;
 mod print;
 mod reader;
+mod stranger;
 mod table;
 mod time;
 mod word;

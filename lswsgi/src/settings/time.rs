@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::kind::{Kind, Shown};
 
-/// Longest time that can be given, in seconds: 136 years, so that adding it to a point in time is always possible.
+/// Longest time there is, in seconds: 136 years, so that adding it to a point in time is always possible. More is the same.
 const LONGEST: f64 = u32::MAX as f64;
 
 /// A time above 0, in seconds.
@@ -88,8 +88,8 @@ impl Kind for Milliseconds {
 fn seconds(text: &str) -> Option<Duration> {
     // No signs, exponents or words: what a person would write.
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds: f64 = text.parse().ok().filter(|&seconds| plain && seconds <= LONGEST)?;
-    Duration::try_from_secs_f64(seconds).ok()
+    let seconds: f64 = text.parse().ok().filter(|_| plain)?;
+    Duration::try_from_secs_f64(seconds.min(LONGEST)).ok()
 }
 
 fn show_seconds(time: Duration) -> Shown {
