@@ -1,4 +1,4 @@
-//! A process group: `LSAPI_CHILDREN` above 1.
+//! A process group: `LSAPI_CHILDREN` above 1. `ARCHITECTURE.md` beside `src` has the whole of it, and the reasons.
 //!
 //! * *manager*: this program's first process. Owns the listening socket and all policy; never runs Python, so the application
 //!   can neither hang nor crash it. Hands each connection to a worker, and reaps everybody;
