@@ -50,3 +50,5 @@ pub mod venv;
 mod watch;
 mod watchdog;
 pub mod worker;
+
+pub use sys::leave_now;

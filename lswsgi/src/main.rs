@@ -1,5 +1,6 @@
 //! The lswsgi program: parse, run, map the outcome to an exit code.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use lswsgi::cli::Command;
@@ -15,12 +16,14 @@ fn main() -> ExitCode {
         None => lswsgi::run::run(&line.arguments),
     };
     let code = match result {
-        Ok(()) => ExitCode::from(lswsgi::exit_code::OK),
+        Ok(()) => lswsgi::exit_code::OK,
         Err(error) => {
             lswsgi::log::error(format_args!("{error}"));
-            ExitCode::from(error.exit_code())
+            error.exit_code()
         }
     };
     lswsgi::log::finish();
-    code
+    let _ = std::io::stdout().flush();
+    // Threads of the application may still be running, and must not meet what the C library takes down at an exit.
+    lswsgi::leave_now(code)
 }

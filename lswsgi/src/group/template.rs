@@ -18,7 +18,7 @@ use crate::group::message::{FromTemplate, ToTemplate};
 use crate::python::fork::{self, Forked};
 use crate::python::host::{Gil, Source};
 use crate::python::inspect::{self, Running};
-use crate::python::{embed, load};
+use crate::python::{embed, leave, load};
 use crate::settings::{Load, Settings};
 use crate::start::Start;
 use crate::sys::{self, Own};
@@ -124,7 +124,7 @@ impl Template<'_> {
             match load::source(py, start.location.as_ref(), self.settings) {
                 Ok(imported) => source = Some(imported),
                 Err(error) => {
-                    embed::flush(py);
+                    leave::flush(py);
                     self.fail(&error)
                 }
             }
@@ -158,7 +158,7 @@ impl Template<'_> {
             ));
             return;
         }
-        embed::flush(py);
+        leave::flush(py);
         self.tell(&FromTemplate::Threads { names });
         sys::leave_now(exit_code::OK)
     }
@@ -186,7 +186,7 @@ impl Template<'_> {
                 Incoming::Nothing | Incoming::Ended => sys::leave_now(exit_code::OK),
             };
             // What Python still has of its output would come out of each worker.
-            embed::flush(py);
+            leave::flush(py);
             match fork::fork(py, || self.arrive(&theirs, slot)) {
                 Forked::Worker => {
                     let member = Member::new(theirs);

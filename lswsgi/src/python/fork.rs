@@ -11,7 +11,7 @@ use pyo3::{Python, ffi};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
 
-use super::embed;
+use super::leave;
 use crate::exit_code;
 use crate::sys::{self, Blocked, Fork, title};
 
@@ -66,7 +66,7 @@ pub(crate) fn fork(py: Python<'_>, arrive: impl FnOnce() -> io::Result<()>) -> F
 /// Callbacks of the application may fork too, and their children come back from them here.
 fn leave_if_forked(py: Python<'_>) {
     if sys::is_forked() {
-        embed::leave_child(py, None);
+        leave::leave_child(py, None);
     }
 }
 

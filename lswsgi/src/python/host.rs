@@ -9,11 +9,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{ffi, intern};
 
-use super::embed;
 use super::environ::Environ;
 use super::errors;
 use super::failure::{self, Failing, Failure};
 use super::input::Input;
+use super::leave;
 use super::request::{Request, Ticket, Write};
 use super::scripts::{Script, Scripts, Unusable};
 use crate::options::{ErrorLog, Options, UnknownLength};
@@ -250,7 +250,7 @@ impl<'py> Handler for Host<'py> {
         let verdict = self.answer(call);
         // Everything the application made for the request is gone by now, and any of it may have forked as it went.
         if sys::is_forked() {
-            embed::leave_child(self.gil.0, None);
+            leave::leave_child(self.gil.0, None);
         }
         verdict
     }
@@ -280,7 +280,7 @@ impl<'py> Host<'py> {
         };
         let (result, sent) = self.call(&application, &environ);
         if sys::is_forked() {
-            embed::leave_child(self.gil.0, sent.err().as_ref().and_then(Failure::error));
+            leave::leave_child(self.gil.0, sent.err().as_ref().and_then(Failure::error));
         }
         let verdict = sent.map_or_else(|failure| self.fail(failure, Some(&environ)), |()| Verdict::Continue);
         let closed = result.map_or(Verdict::Continue, |result| self.close(&result, &environ));

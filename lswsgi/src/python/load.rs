@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 
 use super::host::Source;
 use super::scripts::Scripts;
-use super::{embed, traceback};
+use super::{leave, traceback};
 use crate::error::Error;
 use crate::settings::{Application, Settings};
 use crate::sys;
@@ -170,7 +170,7 @@ pub(super) fn import<'py>(
     modules.set_item(name, &module)?;
     let executed = loader.call_method1("exec_module", (&module,));
     if sys::is_forked() {
-        embed::leave_child(py, executed.err().as_ref());
+        leave::leave_child(py, executed.err().as_ref());
     }
     if let Err(error) = executed {
         if let Err(missing) = modules.del_item(name)

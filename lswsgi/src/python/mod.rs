@@ -1,6 +1,6 @@
 //! The embedded interpreter, and everything an application can touch. All of pyo3 is here.
 //!
-//! * [`embed`] starts CPython and ends it, [`load`] imports the application;
+//! * [`embed`] starts CPython, `leave` ends its time, [`load`] imports the application;
 //! * `fork` forks workers from the process that has done both;
 //! * [`host`] takes one request from environ to RESP_END;
 //! * `body` sends what it returns;
@@ -26,6 +26,7 @@ mod head;
 pub mod host;
 mod input;
 pub mod inspect;
+pub(crate) mod leave;
 pub mod load;
 mod names;
 mod request;

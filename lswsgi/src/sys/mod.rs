@@ -33,7 +33,8 @@ pub(crate) use handlers::{
     stacks_signal,
 };
 pub(crate) use mask::{Blocked, leave_signals_to_others, unblock_signals};
-pub(crate) use process::{Fork, expect_children, fork, leave_now, tell_worker};
+pub use process::leave_now;
+pub(crate) use process::{Fork, expect_children, flush_c_streams, fork, tell_worker};
 pub(crate) use shared::map;
 
 fn check(result: c_int) -> io::Result<()> {

@@ -43,8 +43,14 @@ pub(crate) fn tell_worker(worker: Pid) {
     let _ = unsafe { libc::kill(worker.as_raw_pid(), order_signal()) };
 }
 
+/// Writes out what libraries written in C have printed: `_exit` does not.
+pub(crate) fn flush_c_streams() {
+    // SAFETY: no stream means all of them.
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+}
+
 /// Ends this process at once: nothing is flushed but the log, and no exit handler runs.
-pub(crate) fn leave_now(code: u8) -> ! {
+pub fn leave_now(code: u8) -> ! {
     crate::log::finish();
     // SAFETY: _exit takes no locks and does not return.
     unsafe { libc::_exit(code.into()) }

@@ -151,6 +151,7 @@ impl Watchdog {
         if matches!(taken, Taken::Answered | Taken::EndedEarly) {
             answer::discard_body();
         }
+        log::finish();
         endpoint::remove_socket_file();
         sys::leave_now(code)
     }

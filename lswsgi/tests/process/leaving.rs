@@ -327,3 +327,45 @@ fn handlers_run_on_the_stack_a_thread_has_set_aside_for_them() {
     let (_worker, mut connection) = Start::application(source).connected();
     assert_eq!(connection.get("/").text(), "[]");
 }
+
+#[test]
+fn daemon_threads_that_print_without_pause_do_not_make_the_end_a_crash() {
+    let source = "import threading\n\
+        def work():\n\
+        \x20   while True: print('on and on')\n\
+        def application(environ, start_response):\n\
+        \x20   for _ in range(3): threading.Thread(target=work, daemon=True).start()\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'ok']\n";
+    for _ in 0..20 {
+        let (mut worker, mut connection) = Start::application(source).connected();
+        connection.get("/");
+        drop(connection);
+        assert_eq!(worker.wait().code(), Some(0));
+        assert!(worker.log().contains("leaving: the connection ended"));
+    }
+}
+
+#[test]
+fn what_was_written_and_not_flushed_is_there_when_the_process_has_left() {
+    let source = "import ctypes, io\n\
+        text = open('text', 'w')\n\
+        binary = open('binary', 'wb')\n\
+        closed = open('closed', 'w')\n\
+        def application(environ, start_response):\n\
+        \x20   text.write('text')\n\
+        \x20   binary.write(b'binary')\n\
+        \x20   closed.close()\n\
+        \x20   print('printed', end='')\n\
+        \x20   ctypes.CDLL(None).printf(b' by C')\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'ok']\n";
+    let (mut worker, mut connection) = Start::application(source).connected();
+    connection.get("/");
+    drop(connection);
+    assert_eq!(worker.wait().code(), Some(0));
+    for name in ["text", "binary"] {
+        assert_eq!(std::fs::read(worker.dir.path().join(name)).unwrap(), name.as_bytes());
+    }
+    assert!(worker.log().contains("printed by C"), "{}", worker.log());
+}

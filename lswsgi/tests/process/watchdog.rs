@@ -230,7 +230,7 @@ fn quit_shows_what_all_threads_are_doing_and_ends_nothing() {
         \x20   start_response('200 OK', [])\n\
         \x20   return [b'ok']\n";
     let (mut worker, mut connection) = Start::application(source).connected();
-    assert_eq!(connection.get("/").text(), "ok");
+    worker.wait_log("serving");
     ask(&worker, "parked");
     worker.wait_log("SIGQUIT: no request is under way");
     connection.send(&RequestBuilder::get("/busy").encode());
