@@ -85,23 +85,24 @@ Exit codes:
   7 the import failed                9 it can be served, and threads run after its import";
 
 const AFTER_HELP: &str = "\
-Environment (read at start; LSAPI_*, PHP_LSAPI_* and LSWSGI_* are then removed, so that the application never sees them):
-  each option's own variable, in brackets above; the option wins
+Environment:
+  The variables in brackets above stand for the option; if both are there, the option wins.
   WSGI_ROOT      the folder a relative -m FILE is in, and perhaps a virtual environment
   LS_PYTHONBIN   the Python to run as, in a virtual environment or not
+  LSAPI_*, PHP_LSAPI_* and LSWSGI_* are removed at start; the application never sees them.
 
 Exit codes:
   0 left of its own accord   2 usage, or no socket on descriptor 0   3 Python did not start
   4 cannot bind              5 no such application file              6 no such callable
-  7 the import failed        8 the operating system refused
+  7 the import failed        8 the operating system refused         10 a request took too long
+  130 interrupted twice
 
 Examples:
-  lswsgi -m /srv/app/wsgi.py                          as LiteSpeed starts it, a socket on descriptor 0
-  lswsgi -m wsgi.py:app -a /tmp/app.sock              listening by itself, for a test
-  lswsgi -m wsgi.py -a '*:9000'                       the same over TCP
-  LSAPI_CHILDREN=8 lswsgi -m wsgi.py -a /tmp/app.sock a group of up to 8 workers
-  lswsgi check -m wsgi.py                             would it start, and in which Python?
-  lswsgi --print-config                               what is configured, and where";
+  lswsgi -m /srv/app/wsgi.py                     as LiteSpeed starts it, a socket on descriptor 0
+  lswsgi -m wsgi.py:app -a /tmp/app.sock         listening by itself, for a test
+  lswsgi -m wsgi.py -a '*:9000' --children 8     a group of up to 8 workers, over TCP
+  lswsgi check -m wsgi.py                        would it start, and in which Python?
+  lswsgi --print-config                          what is configured, and where";
 
 /// Parses the command line. Help and version are printed and end with [`exit_code::OK`], mistakes with
 /// [`exit_code::USAGE`].

@@ -68,7 +68,7 @@ impl<K: Kind> Listed for Setting<K> {
 
     fn arg(&'static self) -> clap::Arg {
         let variables = self.variables.join(", ");
-        let help = format!("{} [{}; {variables}]", self.help, Listed::default(self));
+        let help = format!("{} [default: {}] [env: {variables}]", self.help, Listed::default(self));
         self.kind
             .describe(clap::Arg::new(self.option).long(self.option))
             .help_heading(self.heading)

@@ -198,8 +198,8 @@ fn help_has_every_option_under_a_heading_with_its_default_and_its_variables() {
     }
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("--max-idle <SECONDS> Time without a request"), "{help}");
-    assert!(words.contains("[300 s; LSAPI_MAX_IDLE]"), "{help}");
-    assert!(words.contains("[10000; PHP_LSAPI_MAX_REQUESTS, LSAPI_MAX_REQS]"), "{help}");
+    assert!(words.contains("[default: 300 s] [env: LSAPI_MAX_IDLE]"), "{help}");
+    assert!(words.contains("[default: 10000] [env: PHP_LSAPI_MAX_REQUESTS, LSAPI_MAX_REQS]"), "{help}");
     assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
 }
 
