@@ -4,7 +4,7 @@
 //! application for them in an embedded CPython. The parts, in the order a request meets them:
 //!
 //! * [`cli`], [`settings`] and [`options`]: what was typed and configured, and what it means;
-//! * `stderr_log`: a file instead of standard error;
+//! * [`log`](mod@log) and `stderr_log`: the runtime's own log, and a file instead of standard error;
 //! * [`run`] and `start`: the life of a process, and what is found before Python starts;
 //! * [`check`](mod@check): all of that without serving;
 //! * [`endpoint`]: the socket on fd 0, or one bound by `--address`;
@@ -13,6 +13,7 @@
 //! * `unavailable` and `watch`: answering for an application that cannot be used, until that may have changed;
 //! * `watchdog`: the thread that ends requests which do not end by themselves, and shows what threads are doing;
 //! * `group`: manager, template and workers, if there is to be more than one;
+//! * `memory`: whether there is enough for another process;
 //! * `board`: what a worker shows of itself to others;
 //! * [`worker`]: one connection at a time, blocking I/O; waiting, reading requests, writing responses, leaving;
 //! * [`python`]: the embedded interpreter and everything an application can touch;

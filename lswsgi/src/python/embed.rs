@@ -1,4 +1,4 @@
-//! Starting CPython inside this process. How its time ends is in [`leave`](super::leave).
+//! Starting CPython inside this process. How its time ends is in `leave`.
 //!
 //! The configuration is spelled out, not inherited from what `python3` would do: UTF-8 mode, because a server's environment
 //! has no locale; no signal handlers, because ours decide; an explicit executable, because PATH may lead to another Python.

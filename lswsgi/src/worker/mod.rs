@@ -8,7 +8,7 @@
 //! * `send`: how its bytes leave;
 //! * `error_text`: what the application says on its error stream, until it leaves;
 //! * [`exchange`]: both sides of one connection, shared with the objects the application holds;
-//! * [`connections`]: where connections come from;
+//! * `connections`: where connections come from;
 //! * `next`: taking the next request off one;
 //! * `discard`: ending a connection whose last request was not read to its end;
 //! * `leave`: why a worker leaves;
