@@ -35,10 +35,11 @@ pub(crate) fn fork(py: Python<'_>, arrive: impl FnOnce() -> io::Result<()>) -> F
     let blocked = Blocked::all();
     match sys::fork() {
         Ok(Fork::Child) => {
-            // Whoever looks for the template must not find this process.
-            title::set(title::STARTING.as_bytes());
+            // Whoever looks for the template, or for a worker, must not find the process in between.
+            title::set(b"fork");
             drop(read);
             be_in_between(write);
+            title::set(title::STARTING.as_bytes());
             if arrive().is_err() {
                 sys::leave_now(exit_code::SYSTEM);
             }
