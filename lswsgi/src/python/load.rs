@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 
 use super::host::Source;
 use super::scripts::Scripts;
-use super::{leave, traceback};
+use super::{leave, signals, traceback};
 use crate::error::Error;
 use crate::settings::{Application, Settings};
 use crate::sys;
@@ -61,7 +61,9 @@ pub fn source<'py>(
     location: Option<&Location>,
     settings: &Settings,
 ) -> Result<Source<'py>, Error> {
-    prepare_streams(py).map_err(|error| Error::Python(error.to_string()))?;
+    prepare_streams(py)
+        .and_then(|()| if settings.allow_signals { Ok(()) } else { signals::refuse_handlers(py) })
+        .map_err(|error| Error::Python(error.to_string()))?;
     match (location, &settings.application) {
         (Some(location), Some(application)) => {
             load(py, location, &application.callable).map(Source::Application)

@@ -10,6 +10,7 @@
 //! * `input` is `wsgi.input`, and `errors` is `wsgi.errors` where it goes to the server;
 //! * `file_wrapper` is `wsgi.file_wrapper`;
 //! * [`inspect`] asks the interpreter about itself and about threads;
+//! * `signals` keeps handlers of the application's off the signals the runtime needs;
 //! * `stacks` tells what all threads are doing, without the interpreter lock;
 //! * `failure` says what is logged and answered when the application fails, `traceback` what is printed of an exception.
 
@@ -31,6 +32,7 @@ pub mod load;
 mod names;
 mod request;
 pub mod scripts;
+mod signals;
 pub(crate) mod stacks;
 mod text;
 mod traceback;
