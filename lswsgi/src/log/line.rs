@@ -1,8 +1,10 @@
 //! Lines, and how they are written.
 
 use std::fmt::{Arguments, Write as _};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, Stat, fstat};
 use rustix::io::Errno;
 use rustix::process::getpid;
 use serde::Serialize;
@@ -140,13 +142,39 @@ fn object(level: Level, source: Option<&str>, message: &str) -> String {
     serde_json::to_string(&object).unwrap_or_default() + "\n"
 }
 
+/// How long a reader of standard error may keep us waiting. The writer may hold the interpreter lock, and a reader that has
+/// stopped would stop the application.
+const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// What a pipe with room at all takes at once.
+const PIECE: usize = 4096;
+
+/// Nobody has been reading standard error for that long; until somebody does, lines are lost.
+static STUCK: AtomicBool = AtomicBool::new(false);
+
 /// Writes to standard error, in one piece if it takes that.
 fn write(mut text: &[u8]) {
-    while !text.is_empty() {
-        match rustix::io::write(rustix::stdio::stderr(), text) {
+    let stderr = rustix::stdio::stderr();
+    // A file takes anything at once, and other processes write to it too.
+    let is_file = |stat: Stat| FileType::from_raw_mode(stat.st_mode).is_file();
+    let piece = if text.len() > PIECE && !fstat(stderr).is_ok_and(is_file) { PIECE } else { usize::MAX };
+    while !text.is_empty() && has_room() {
+        match rustix::io::write(stderr, &text[..text.len().min(piece)]) {
             Ok(count @ 1..) => text = &text[count..],
             Err(Errno::INTR) => {}
             Ok(0) | Err(_) => return,
         }
     }
+}
+
+/// Waits until standard error takes something.
+fn has_room() -> bool {
+    let stuck = STUCK.load(Ordering::Relaxed);
+    let patience = if stuck { Timespec { tv_sec: 0, tv_nsec: 0 } } else { PATIENCE };
+    let mut fds = [PollFd::from_borrowed_fd(rustix::stdio::stderr(), PollFlags::OUT)];
+    let full = matches!(poll(&mut fds, Some(&patience)), Ok(0));
+    if full != stuck {
+        STUCK.store(full, Ordering::Relaxed);
+    }
+    !full
 }

@@ -10,6 +10,7 @@ mod errors;
 mod failing;
 mod file_wrapper;
 mod forking;
+mod full_log;
 mod hostile;
 mod large;
 mod leaving;
