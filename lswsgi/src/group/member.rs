@@ -60,7 +60,8 @@ fn settle(channel: &Channel, board: Board, slot: u32, manager: Pid) -> Result<()
     template::settle(channel, manager)?;
     board.take_place(slot).ok_or(Errno::INVAL).map_err(Error::system("cannot take a place in the group"))?;
     gate::prepare().map_err(Error::system("cannot create an eventfd"))?;
-    sys::install_signal_handlers().map_err(Error::system("cannot install signal handlers"))
+    sys::handle_signals_as_worker();
+    Ok(())
 }
 
 /// What a worker and its manager have in common: the channel.

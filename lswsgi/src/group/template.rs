@@ -51,7 +51,7 @@ pub(super) fn run(settings: &Settings, load: Load, channel: Channel, board: Boar
 pub(super) fn settle(channel: &Channel, manager: Pid) -> Result<(), Error> {
     parent::expect(manager);
     sys::close_all_but(channel.as_fd()).map_err(Error::system("cannot close the manager's descriptors"))?;
-    sys::install_template_handlers().map_err(Error::system("cannot install signal handlers"))?;
+    sys::handle_signals_as_template();
     sys::unblock_signals();
     sys::keep_from_children(Own::Channel, Some(channel.as_fd().as_raw_fd()));
     answer::prepare();
@@ -224,7 +224,8 @@ impl Template<'_> {
         sys::keep_from_children(Own::Channel, Some(channel.as_fd().as_raw_fd()));
         self.board.take_place(slot).ok_or(std::io::ErrorKind::InvalidInput)?;
         gate::prepare()?;
-        sys::install_signal_handlers()
+        sys::handle_signals_as_worker();
+        Ok(())
     }
 
     /// Serves as a worker.

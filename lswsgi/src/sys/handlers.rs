@@ -4,7 +4,7 @@
 //! [`watchdog`](crate::watchdog), whose functions used here are async-signal-safe: atomics, the clock, and system calls made directly (`rustix` does not touch `errno`).
 //!
 //! An application may fork, and the child inherits the handlers. Whoever signals it means it to end: in any process but the
-//! one that installed them, the handlers do what is default.
+//! one that installed them, or has made them its own, the handlers do what is default.
 
 use std::ffi::c_int;
 use std::io;
@@ -31,6 +31,9 @@ const CRASH_STACK: usize = 64 * 1024;
 
 /// SIGINT has come.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// This process is the template.
+static IS_TEMPLATE: AtomicBool = AtomicBool::new(false);
 
 /// The process the handlers work for.
 static PROCESS: AtomicI32 = AtomicI32::new(0);
@@ -94,14 +97,18 @@ pub(crate) fn install_signal_handlers() -> io::Result<()> {
     Ok(())
 }
 
-/// As [`install_signal_handlers`], for a process that only the manager may end. It does not ignore the signals that would:
-/// the programs an application starts during its import would inherit that.
-pub(crate) fn install_template_handlers() -> io::Result<()> {
-    install_signal_handlers()?;
-    for signal in STOP_SIGNALS.into_iter().chain([libc::SIGHUP, libc::SIGQUIT]) {
-        set_handler(signal, on_nothing as *const () as usize, QUIET)?;
-    }
-    Ok(())
+/// Makes the handlers this process has inherited work for it, but for those of signals by which only the manager may end it.
+/// They are not ignored: the programs an application starts during its import would inherit that.
+pub(crate) fn handle_signals_as_template() {
+    IS_TEMPLATE.store(true, Ordering::SeqCst);
+    PROCESS.store(rustix::process::getpid().as_raw_pid(), Ordering::SeqCst);
+}
+
+/// Makes the handlers this process has inherited work for it. What an application that was imported before has put in their
+/// place, as far as it may, stays there.
+pub(crate) fn handle_signals_as_worker() {
+    IS_TEMPLATE.store(false, Ordering::SeqCst);
+    PROCESS.store(rustix::process::getpid().as_raw_pid(), Ordering::SeqCst);
 }
 
 fn set_handler(signal: c_int, handler: usize, flags: c_int) -> io::Result<()> {
@@ -114,13 +121,8 @@ fn set_handler(signal: c_int, handler: usize, flags: c_int) -> io::Result<()> {
     check(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) })
 }
 
-/// Gives the calling (main) thread a stack for crash handlers, unless it has inherited one from the process that forked it;
-/// it is never freed, because a crash can come at any time.
+/// Gives the calling (main) thread a stack for crash handlers; it is never freed, because a crash can come at any time.
 fn install_crash_stack() -> io::Result<()> {
-    static DONE: AtomicBool = AtomicBool::new(false);
-    if DONE.swap(true, Ordering::SeqCst) {
-        return Ok(());
-    }
     let memory = Box::leak(vec![0_u8; CRASH_STACK].into_boxed_slice());
     let stack = libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: memory.len() };
     // SAFETY: the memory is as large as stated, is used for nothing else, and lives as long as the process.
@@ -128,27 +130,22 @@ fn install_crash_stack() -> io::Result<()> {
 }
 
 extern "C" fn on_stop(signal: c_int) {
-    keep_errno(|| {
-        if is_another_process() {
-            default_action(signal);
-        } else if !gate::is_serving() {
+    in_worker(signal, || {
+        if !gate::is_serving() {
             leave_now(exit_code::OK.into());
-        } else {
-            // The second interrupt: whoever is at the keyboard wants out now.
-            if signal == libc::SIGINT && INTERRUPTED.swap(true, Ordering::SeqCst) {
-                leave_now(128 + libc::SIGINT);
-            }
-            gate::request_stop();
-            watchdog::stop_asked();
         }
+        // The second interrupt: whoever is at the keyboard wants out now.
+        if signal == libc::SIGINT && INTERRUPTED.swap(true, Ordering::SeqCst) {
+            leave_now(128 + libc::SIGINT);
+        }
+        gate::request_stop();
+        watchdog::stop_asked();
     });
 }
 
 extern "C" fn on_parent_death(signal: c_int) {
-    keep_errno(|| {
-        if is_another_process() {
-            default_action(signal);
-        } else if crate::parent::is_gone() {
+    in_own_process(signal, || {
+        if crate::parent::is_gone() {
             if !gate::is_serving() {
                 leave_now(exit_code::OK.into());
             }
@@ -158,17 +155,16 @@ extern "C" fn on_parent_death(signal: c_int) {
 }
 
 extern "C" fn on_order(signal: c_int) {
-    keep_errno(|| {
-        if is_another_process() {
-            default_action(signal);
-        } else if !board::slot().ordered().is_leave() {
+    in_worker(signal, || {
+        let order = board::slot().ordered();
+        if !order.is_leave() {
             gate::release();
         } else if !gate::is_serving() {
             leave_now(exit_code::OK.into());
         } else {
             gate::request_stop();
             // What leaves for another reason has as much time as ever for the request it has.
-            if board::slot().ordered() == board::Order::LeaveStop {
+            if order == board::Order::LeaveStop {
                 watchdog::stop_asked();
             }
         }
@@ -176,31 +172,11 @@ extern "C" fn on_order(signal: c_int) {
 }
 
 extern "C" fn on_hangup(signal: c_int) {
-    keep_errno(|| {
-        if is_another_process() {
-            default_action(signal);
-        } else {
-            watchdog::hung_up();
-        }
-    });
+    in_worker(signal, watchdog::hung_up);
 }
 
 extern "C" fn on_quit(signal: c_int) {
-    keep_errno(|| {
-        if is_another_process() {
-            default_action(signal);
-        } else {
-            watchdog::want_stacks();
-        }
-    });
-}
-
-extern "C" fn on_nothing(signal: c_int) {
-    keep_errno(|| {
-        if is_another_process() {
-            default_action(signal);
-        }
-    });
+    in_worker(signal, watchdog::want_stacks);
 }
 
 /// Answers the request that is under way, then lets the signal do what it does by default, so that the core file and the
@@ -213,7 +189,27 @@ extern "C" fn on_crash(signal: c_int) {
     unsafe { libc::raise(signal) };
 }
 
-/// Whether this is not the process that installed the handlers. As [`is_forked`](super::is_forked), also in a child that shares its memory
+/// Runs the body of a handler; not in the template, which does nothing of its own accord.
+fn in_worker(signal: c_int, body: impl FnOnce()) {
+    in_own_process(signal, || {
+        if !IS_TEMPLATE.load(Ordering::SeqCst) {
+            body();
+        }
+    });
+}
+
+/// Runs the body of a handler, or does what is default in a process it does not work for.
+fn in_own_process(signal: c_int, body: impl FnOnce()) {
+    keep_errno(|| {
+        if is_another_process() {
+            default_action(signal);
+        } else {
+            body();
+        }
+    });
+}
+
+/// Whether this is not the process the handlers work for. As [`is_forked`](super::is_forked), also in a child that shares its memory
 /// with the parent until its `exec`.
 fn is_another_process() -> bool {
     PROCESS.load(Ordering::SeqCst) != rustix::process::getpid().as_raw_pid()

@@ -255,3 +255,46 @@ fn an_application_that_changes_its_user_is_still_told_of_the_managers_death() {
         assert_ne!(group.connect().get("/").text(), "0", "{load}: {}", group.said());
     }
 }
+
+#[test]
+fn handlers_an_application_may_install_are_those_of_the_workers() {
+    let source = "import faulthandler, os, signal, time\n\
+        faulthandler.enable()\n\
+        caught = []\n\
+        for number in signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR2:\n\
+        \x20   signal.signal(number, lambda number, frame: caught.append(number))\n\
+        def application(environ, start_response):\n\
+        \x20   if environ['PATH_INFO'] == '/crash': os.kill(os.getpid(), signal.SIGSEGV)\n\
+        \x20   for number in signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR2:\n\
+        \x20       os.kill(os.getpid(), number)\n\
+        \x20       time.sleep(0)\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'%r' % sorted(caught)]\n";
+    for load in ["preload", "lazy"] {
+        let group = Group::start(application(source, 2).arg("--allow-signals").arg("--load").arg(load));
+        let mut connection = group.connect();
+        assert_eq!(connection.get("/").text(), "[3, 12, 15]", "{load}: {}", group.said());
+        // The application's report of a crash, and our answer behind it.
+        assert_eq!(connection.get("/crash").status, 500, "{load}: {}", group.said());
+        group.log("Fatal Python error: Segmentation fault");
+    }
+}
+
+#[test]
+fn only_the_manager_ends_the_template() {
+    let source = "import os\n\
+        print('imported', os.getpid(), flush=True)\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'ok']\n";
+    let mut group = Group::start(application(source, 2));
+    group.log("template ready");
+    let template = who(&group, "imported")[0];
+    for signal in [Signal::TERM, Signal::INT, Signal::USR1, Signal::HUP, Signal::QUIT] {
+        crate::group::send(template, signal);
+    }
+    assert_eq!(ask(&group, 2, "/"), ["ok"; 2]);
+    stop(&mut group);
+    assert_eq!(who(&group, "imported").len(), 1, "{}", group.said());
+    assert_eq!(group.said().matches("template ready").count(), 1, "{}", group.said());
+}
