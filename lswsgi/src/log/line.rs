@@ -81,6 +81,13 @@ pub fn debug(text: Arguments<'_>) {
     line(Level::Debug, text);
 }
 
+/// Logs a line of a listing, such as a stack, which would not be one without those of its lines that are alike.
+pub fn listed(level: Level, text: Arguments<'_>) {
+    if level as u8 <= THRESHOLD.load(Ordering::Relaxed) {
+        write_line(level, &text.to_string());
+    }
+}
+
 /// Logs text about the application or from it: as it is, or as the message of one object of this `level`. What cannot be
 /// written is dropped: there is nowhere to complain.
 pub fn text(level: Level, text: &[u8]) {

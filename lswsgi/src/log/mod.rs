@@ -9,6 +9,6 @@
 mod line;
 mod repeats;
 
-pub use line::{Format, Level, debug, error, info, is_json, set_format, set_level, text, warning};
+pub use line::{Format, Level, debug, error, info, is_json, listed, set_format, set_level, text, warning};
 pub use repeats::finish;
 pub(crate) use repeats::tick;

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::{alarm, report};
 use crate::board::{self, Slot};
+use crate::log::{self, Level};
 use crate::options::LateError;
 use crate::settings::Settings;
 use crate::sys::Blocked;
 use crate::worker::answer::{self, Request, Taken};
 use crate::worker::last_words::LastWords;
-use crate::{endpoint, exit_code, log, sys};
+use crate::{endpoint, exit_code, sys};
 
 /// Stack of the thread, in bytes. It formats log lines, and Python's crash reporter runs on it.
 const STACK: usize = 256 * 1024;
@@ -144,7 +145,7 @@ impl Watchdog {
             running.age.as_secs_f64(),
             running.serial,
         ));
-        report::stacks(log::error);
+        report::stacks(Level::Error);
         if self.details {
             report::details();
         }

@@ -1,11 +1,10 @@
 //! What is logged about a process that does not get on.
 
-use std::fmt::Arguments;
 use std::fs;
 use std::path::Path;
 
 use crate::board::Slot;
-use crate::log;
+use crate::log::{self, Level};
 use crate::python::stacks;
 
 /// Most text of stacks that is logged, in bytes.
@@ -22,21 +21,21 @@ pub(super) fn asked_for(slot: &Slot) {
         )),
         None => log::warning(format_args!("SIGQUIT: no request is under way")),
     }
-    stacks(log::warning);
+    stacks(Level::Warning);
 }
 
 /// Logs the stack of each thread of the application, a line for each of its lines.
-pub(super) fn stacks(log: fn(Arguments<'_>)) {
+pub(super) fn stacks(level: Level) {
     let text = stacks::collect(MOST);
     if text.is_empty() {
-        log(format_args!("no stacks: Python does not tell them"));
+        log::listed(level, format_args!("no stacks: Python does not tell them"));
     }
     for (number, line) in number_threads(&text) {
-        log(format_args!("stack {number}: {line}"));
+        log::listed(level, format_args!("stack {number}: {line}"));
     }
 }
 
-/// The lines of all stacks, each with the number of its thread, so that no line looks like another one's. A frame that calls
+/// The lines of all stacks, each with the number of its thread, so that they can be told apart. A frame that calls
 /// itself is one line, as in tracebacks.
 fn number_threads(text: &str) -> Vec<(usize, String)> {
     let mut lines = Vec::<(usize, String)>::new();

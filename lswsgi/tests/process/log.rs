@@ -47,3 +47,24 @@ fn what_comes_again_and_again_is_counted_and_no_count_is_lost_at_the_end() {
     assert_eq!(warnings.len(), 6, "{log}");
     assert!(warnings[5].contains(" warning: repeated 7 more times: the application's status 299"), "{log}");
 }
+
+#[test]
+fn lines_of_a_stack_that_are_alike_are_all_written() {
+    let source = "import threading\n\
+        def ping(n):\n\
+        \x20   return pong(n - 1) if n else wait()\n\
+        def pong(n):\n\
+        \x20   return ping(n)\n\
+        def wait():\n\
+        \x20   import sys; print('deep down', file=sys.stderr, flush=True); threading.Event().wait()\n\
+        def application(environ, start_response):\n\
+        \x20   ping(10)\n";
+    let (worker, mut connection) = Start::application(source).connected();
+    connection.send(&lsapi::RequestBuilder::get("/").encode());
+    worker.wait_log("deep down");
+    worker.signal("QUIT");
+    // Stacks begin with the innermost frame.
+    worker.wait_log("in application");
+    let log = worker.log();
+    assert_eq!((log.matches(" in ping").count(), log.matches(" in pong").count()), (11, 10), "{log}");
+}
