@@ -53,6 +53,13 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// Whether somebody else has ended the process, who says nothing about what it would have come to.
+    pub(super) fn is_from_outside(&self) -> bool {
+        matches!(self, Self::Killed { signal: libc::SIGKILL | libc::SIGTERM, ours: false, .. })
+    }
+}
+
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -12,6 +12,7 @@
 //! * `policy`: what is to be done about the `workers`, the table of them; `overdue`: about those that do not do as they should;
 //! * `door`: the listening socket, and the connections that wait;
 //! * `source`: where workers come from: a template, or stand-ins while none is usable;
+//! * `forks`: the manager's own forks, and how it asks for one of the template;
 //! * `signals`: the manager's signals;
 //! * `exits`: how a process ended, in the words of the log;
 //! * `template`: the process that has Python, and forks workers;
@@ -20,6 +21,7 @@
 mod channel;
 mod door;
 mod exits;
+mod forks;
 mod manager;
 mod member;
 mod message;

@@ -13,11 +13,10 @@ use crate::board::Board;
 use crate::error::Error;
 use crate::group::channel::{Channel, Incoming};
 use crate::group::exits::Exit;
-use crate::group::message::{FromTemplate, ToTemplate};
+use crate::group::forks;
+use crate::group::message::FromTemplate;
 use crate::group::workers::Measure;
-use crate::group::{member, template};
 use crate::settings::{Load, Settings};
-use crate::sys::{self, Fork, Own};
 use crate::watch::{Stamp, Watch};
 use crate::{exit_code, log};
 
@@ -29,6 +28,9 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// How long a template may take to answer, which at-fork callbacks of the application may delay.
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// So many workers in a row that crash before they are ready count as a failure of the template.
+const STILLBORN: u32 = 3;
 
 /// How long after a fork failed the next is tried.
 const FORK_PAUSE: Duration = Duration::from_secs(1);
@@ -42,8 +44,10 @@ pub(super) struct Source<'a> {
     template: Template,
     /// What the next template is told; [`Load::Lazy`] once threads were found after an import.
     load: Load,
-    /// Templates in a row that ended before they were ready.
+    /// Templates in a row that ended before there was a worker that was ready.
     failures: u32,
+    /// Workers in a row that ended before they were ready.
+    stillborn: u32,
     /// Why the last one failed.
     reason: Error,
     /// Slots for which the template has been told to fork a worker, and has not answered.
@@ -62,7 +66,7 @@ enum Template {
     /// None, until the next is started.
     Absent(Retry),
     /// One that is getting ready.
-    Starting(Process, Option<Stamp>),
+    Starting(Process),
     /// One that forks workers.
     Ready(Process),
 }
@@ -84,8 +88,12 @@ struct Process {
     over: bool,
     /// It has been killed by us.
     killed: bool,
-    /// What it said last of why it ends.
+    /// What it said last of why it ends, or why it was ended.
     last: Option<Last>,
+    /// The state of the application's file before it was imported.
+    file: Option<Stamp>,
+    /// A worker of it exists, or has.
+    has_forked: bool,
 }
 
 /// Why a template ends.
@@ -125,6 +133,7 @@ impl<'a> Source<'a> {
             template: Template::Absent(Retry::Now),
             load: settings.group.load,
             failures: 0,
+            stillborn: 0,
             reason: Error::Template { code: exit_code::SYSTEM, reason: String::new() },
             asked: BTreeSet::new(),
             asked_at: Instant::now(),
@@ -156,7 +165,9 @@ impl<'a> Source<'a> {
     /// Whether a worker, or a stand-in, can be forked now.
     pub(super) fn can_fork(&self, now: Instant) -> bool {
         let paused = self.paused_until.is_some_and(|until| now < until);
-        !paused && (self.is_failing() || matches!(&self.template, Template::Ready(process) if !process.over))
+        !paused
+            && (self.is_failing()
+                || matches!(&self.template, Template::Ready(process) if !process.over && !process.killed))
     }
 
     /// Whether the template still has to say which workers it has forked. Statuses of unknown processes are kept until then.
@@ -177,7 +188,7 @@ impl<'a> Source<'a> {
         let limit = match &self.template {
             Template::Absent(_) if self.closing => return None,
             Template::Absent(_) => return Some(now + LOOK),
-            Template::Starting(process, _) => process.since + self.settings.max_process_time?,
+            Template::Starting(process) => process.since + self.settings.max_process_time?,
             Template::Ready(_) if self.asked.is_empty() => return self.paused_until.filter(|&at| at > now),
             Template::Ready(_) => self.asked_at + ANSWER,
         };
@@ -194,8 +205,9 @@ impl<'a> Source<'a> {
     /// stand-in; `None` if that failed, which has been logged.
     pub(super) fn fork(&mut self, slot: usize, now: Instant) -> Option<(Channel, Option<Pid>)> {
         let forked = match &self.template {
-            Template::Ready(process) => ask(process, slot).map(|channel| (channel, None)),
-            _ => self.fork_stand_in(slot).map(|(channel, pid)| (channel, Some(pid))),
+            Template::Ready(process) => forks::ask(&process.channel, slot).map(|channel| (channel, None)),
+            _ => forks::stand_in(self.settings, self.board, self.manager, slot, &self.reason)
+                .map(|(pid, channel)| (channel, Some(pid))),
         };
         match forked {
             Ok((channel, pid)) => {
@@ -207,6 +219,8 @@ impl<'a> Source<'a> {
                 }
                 Some((channel, pid))
             }
+            // The template has ended, and its status will say so.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
             Err(error) => {
                 self.pause(&error, now);
                 None
@@ -241,6 +255,7 @@ impl<'a> Source<'a> {
                 }
                 Ok(FromTemplate::Failed { code, reason }) => process.last = Some(Last::Failed(code, reason)),
                 Ok(FromTemplate::Forked { slot, pid }) => {
+                    process.has_forked = true;
                     self.asked_at = now;
                     self.asked.remove(&(slot as usize));
                     self.paused_until = None;
@@ -264,17 +279,20 @@ impl<'a> Source<'a> {
     pub(super) fn ended(&mut self, exit: &Exit) -> End {
         self.asked.clear();
         let template = std::mem::replace(&mut self.template, Template::Absent(Retry::Now));
-        let (process, file, was_ready) = match template {
+        let (process, was_ready) = match template {
             Template::Absent(_) => return End::Another,
-            Template::Starting(process, file) => (process, file, false),
-            Template::Ready(process) => (process, None, true),
+            Template::Starting(process) => (process, false),
+            Template::Ready(process) => (process, true),
         };
         let pid = process.pid;
         if self.closing {
             log::debug(format_args!("template {pid} ended"));
             return End::Another;
         }
-        if was_ready {
+        // One that crashes as soon as it should fork would be replaced for ever.
+        let is_useless = process.last.is_some() || (!process.has_forked && !exit.is_from_outside());
+        if was_ready && !is_useless {
+            self.failures = 0;
             log::warning(format_args!("template {pid} {exit}; starting another"));
             return End::Another;
         }
@@ -284,12 +302,12 @@ impl<'a> Source<'a> {
                 return End::Another;
             }
             Some(Last::Failed(code, reason)) => (code, reason),
-            None => (exit_code::PYTHON, format!("template {pid} {exit} before it was ready")),
+            None => (exit_code::PYTHON, format!("template {pid} {exit} before there was a worker")),
         };
         self.failures += 1;
         self.reason = Error::Template { code, reason };
         let wait = back_off(self.failures);
-        let watch = Watch::new(self.application().unwrap_or(Path::new("")), file, wait);
+        let watch = Watch::new(self.application().unwrap_or(Path::new("")), process.file, wait);
         self.template = Template::Absent(Retry::When(watch));
         let changes = self.application().map_or_else(String::new, |path| {
             format!(", at once when {} or its folder changes", path.display())
@@ -300,6 +318,28 @@ impl<'a> Source<'a> {
             wait.as_secs(),
         ));
         End::Failed
+    }
+
+    /// A worker has become ready: whatever was wrong is not any more.
+    pub(super) fn worker_ready(&mut self) {
+        self.failures = 0;
+        self.stillborn = 0;
+    }
+
+    /// A worker has ended as `exit` says before it was ready, and nobody has told it to. If several do, one after the other,
+    /// the fault is the application's, and forking more would only keep the machine busy.
+    pub(super) fn worker_stillborn(&mut self, exit: &Exit) {
+        self.stillborn += 1;
+        let stillborn = self.stillborn;
+        if stillborn >= STILLBORN
+            && let Template::Ready(process) = &mut self.template
+        {
+            let reason =
+                format!("{stillborn} workers in a row ended before they were ready; the last one {exit}");
+            process.last = Some(Last::Failed(exit_code::IMPORT, reason));
+            self.stillborn = 0;
+            self.kill();
+        }
     }
 
     /// What the manager has done to the template there is.
@@ -321,14 +361,14 @@ impl<'a> Source<'a> {
     fn process(&self) -> Option<&Process> {
         match &self.template {
             Template::Absent(_) => None,
-            Template::Starting(process, _) | Template::Ready(process) => Some(process),
+            Template::Starting(process) | Template::Ready(process) => Some(process),
         }
     }
 
     fn process_mut(&mut self) -> Option<&mut Process> {
         match &mut self.template {
             Template::Absent(_) => None,
-            Template::Starting(process, _) | Template::Ready(process) => Some(process),
+            Template::Starting(process) | Template::Ready(process) => Some(process),
         }
     }
 
@@ -339,11 +379,20 @@ impl<'a> Source<'a> {
     fn start(&mut self, now: Instant) {
         // Before the attempt: what changes meanwhile is a reason for another.
         let file = self.application().and_then(Stamp::of);
-        match self.fork_template() {
+        match forks::template(self.settings, self.load, self.board, self.manager) {
             Ok((pid, channel)) => {
                 log::debug(format_args!("template {pid} started"));
-                let process = Process { pid, channel, since: now, over: false, killed: false, last: None };
-                self.template = Template::Starting(process, file);
+                let process = Process {
+                    pid,
+                    channel,
+                    since: now,
+                    over: false,
+                    killed: false,
+                    last: None,
+                    file,
+                    has_forked: false,
+                };
+                self.template = Template::Starting(process);
             }
             Err(error) => {
                 log::error(format_args!("cannot start a template: {error}; trying again in 1 s"));
@@ -353,38 +402,13 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn fork_template(&self) -> io::Result<(Pid, Channel)> {
-        let (ours, theirs) = Channel::pair()?;
-        match sys::fork()? {
-            Fork::Parent(pid) => Ok((pid, ours)),
-            Fork::Child => {
-                forget_listener();
-                template::run(self.settings, self.load, theirs, self.board, self.manager)
-            }
-        }
-    }
-
-    fn fork_stand_in(&self, slot: usize) -> io::Result<(Channel, Pid)> {
-        let (ours, theirs) = Channel::pair()?;
-        let number = u32::try_from(slot).map_err(io::Error::other)?;
-        match sys::fork()? {
-            Fork::Parent(pid) => Ok((ours, pid)),
-            Fork::Child => {
-                forget_listener();
-                let (settings, board) = (self.settings, self.board);
-                let file = self.application().and_then(Stamp::of);
-                member::stand_in(settings, theirs, board, number, self.manager, &self.reason, file)
-            }
-        }
-    }
-
     fn ready(&mut self) {
         let template = std::mem::replace(&mut self.template, Template::Absent(Retry::Now));
         self.template = match template {
-            Template::Starting(process, _) => Template::Ready(process),
+            Template::Starting(process) => Template::Ready(process),
             other => other,
         };
-        self.failures = 0;
+        self.paused_until = None;
     }
 
     fn kill(&mut self) {
@@ -401,20 +425,6 @@ impl<'a> Source<'a> {
         ));
         self.paused_until = Some(now + FORK_PAUSE);
     }
-}
-
-/// Tells the template to fork a worker for `slot`.
-fn ask(process: &Process, slot: usize) -> io::Result<Channel> {
-    use std::os::fd::AsFd as _;
-    let (ours, theirs) = Channel::pair()?;
-    let fork = ToTemplate::Fork { slot: u32::try_from(slot).map_err(io::Error::other)? };
-    process.channel.send(&fork.encode(), Some(theirs.as_fd()))?;
-    Ok(ours)
-}
-
-/// In a process that has just been forked: the number of the listening socket will stand for something else.
-fn forget_listener() {
-    sys::keep_from_children(Own::Listener, None);
 }
 
 /// The wait after so many failures in a row.

@@ -47,6 +47,8 @@ pub(super) struct Worker {
     pub(super) stand_in: bool,
     /// How far it has come.
     pub(super) phase: Phase,
+    /// It has been ready.
+    pub(super) was_ready: bool,
     /// It has been handed a connection whose end it has not reported.
     pub(super) holds: bool,
     /// It has said that it has taken that connection.
@@ -80,6 +82,7 @@ impl Worker {
             pid: None,
             stand_in,
             phase: Phase::Starting,
+            was_ready: false,
             holds: false,
             taken: false,
             is_late: false,

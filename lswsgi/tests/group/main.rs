@@ -5,6 +5,7 @@ mod core_dumps;
 mod fork_safety;
 mod group;
 mod limits;
+mod manager;
 mod member;
 mod no_resources;
 mod nothing_lost;

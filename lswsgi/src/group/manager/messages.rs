@@ -98,7 +98,11 @@ impl Manager<'_> {
         let Some(worker) = self.workers.get_mut(slot) else { return };
         if worker.phase == Phase::Starting {
             worker.phase = Phase::Serving;
+            worker.was_ready = true;
             worker.since = now;
+            if !worker.stand_in {
+                self.source.worker_ready();
+            }
         }
         self.recycled(slot);
     }

@@ -7,7 +7,6 @@ use rustix::process::{Pid, WaitStatus};
 use super::run::Manager;
 use crate::group::exits::Exit;
 use crate::group::source::End;
-use crate::group::workers::Phase;
 use crate::log;
 
 impl Manager<'_> {
@@ -43,11 +42,11 @@ impl Manager<'_> {
     pub(super) fn worker_ended(&mut self, slot: usize, status: WaitStatus, now: Instant) {
         // Its last words.
         self.read_worker(slot, now);
-        // One that is told to leave before it is ready does so without a word.
-        let was_starting = self.workers.get(slot).is_some_and(|worker| worker.phase == Phase::Starting);
-        self.last_done(slot, was_starting.then(|| "stop".to_owned()), now);
+        self.last_done(slot, None, now);
         let Some(worker) = self.workers.remove(slot) else { return };
         let reason = self.links.remove(&slot).and_then(|link| link.reason);
+        // One that is told to leave before it is ready does so without a word.
+        let reason = reason.or_else(|| (!worker.was_ready).then(|| "stop".to_owned()));
         if self.is_recycled(slot) && self.replacement.is_none() {
             self.end_recycling();
         }
@@ -58,6 +57,10 @@ impl Manager<'_> {
         match exit {
             Exit::Left(_) => log::info(format_args!("{what} {pid} {exit}")),
             _ => log::warning(format_args!("{what} {pid} {exit}")),
+        }
+        let is_own_end = !matches!(exit, Exit::Left(_)) && !exit.is_from_outside();
+        if !worker.was_ready && is_own_end && !worker.stand_in && worker.measure.is_none() {
+            self.source.worker_stillborn(&exit);
         }
         self.childless = now;
     }
