@@ -3,13 +3,14 @@
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 
-/// The socket of the request under way, for a signal handler that found its number in an atomic.
+/// What a signal handler has found the number of in an atomic.
 ///
 /// A number that has gone stale is an error of the call it is used in. It never is in practice: the numbers are those of
-/// the connection being served, which stays open until the atomic next to it says that nothing is under way.
-pub(crate) fn borrow_socket(socket: RawFd) -> Option<BorrowedFd<'static>> {
-    // SAFETY: -1 is excluded, and the result is used for the last words of a process, before the handler returns.
-    (socket >= 0).then(|| unsafe { BorrowedFd::borrow_raw(socket) })
+/// eventfds, which are never closed, and of the connection being served, which stays open until the atomic next to it says
+/// that nothing is under way.
+pub(crate) fn borrow_descriptor(number: RawFd) -> Option<BorrowedFd<'static>> {
+    // SAFETY: -1 is excluded, and the result is used at once.
+    (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
 }
 
 /// The size of the regular file behind a descriptor of the application's; `None` if it is something else.

@@ -25,7 +25,7 @@ use std::ffi::c_int;
 use std::io;
 
 pub(crate) use copy::raise_in_copy;
-pub(crate) use descriptors::{borrow_socket, close_all_but, read_at, regular_file_size};
+pub(crate) use descriptors::{borrow_descriptor, close_all_but, read_at, regular_file_size};
 pub(crate) use environment::remove_variables;
 pub(crate) use forks::{Own, belongs_to_group, is_forked, keep_from_children, watch_forks};
 pub(crate) use handlers::{

@@ -43,14 +43,14 @@ pub(crate) fn hung_up() {
 }
 
 fn wake() {
-    if let Some(fd) = sys::borrow_socket(WAKE.load(Ordering::SeqCst)) {
+    if let Some(fd) = sys::borrow_descriptor(WAKE.load(Ordering::SeqCst)) {
         let _ = rustix::io::write(fd, &1_u64.to_ne_bytes());
     }
 }
 
 /// Waits until a handler has something to tell, or for as long as `timeout` says; `None` is for ever.
 pub(super) fn wait(timeout: Option<Duration>) {
-    let Some(fd) = sys::borrow_socket(WAKE.load(Ordering::SeqCst)) else { return };
+    let Some(fd) = sys::borrow_descriptor(WAKE.load(Ordering::SeqCst)) else { return };
     // A time that is out of range is for ever.
     let timeout = timeout.and_then(|timeout| timeout.try_into().ok());
     if matches!(poll(&mut [PollFd::new(&fd, PollFlags::IN)], timeout.as_ref()), Ok(1..)) {

@@ -182,7 +182,9 @@ pub(crate) fn take_over(request: Request, words: LastWords, may_break: bool) -> 
             _ => {}
         }
     };
-    let Some(socket) = sys::borrow_socket(SOCKET.load(Ordering::SeqCst)) else { return Some(Taken::Nothing) };
+    let Some(socket) = sys::borrow_descriptor(SOCKET.load(Ordering::SeqCst)) else {
+        return Some(Taken::Nothing);
+    };
     // What the write before this took of the grace is not lost for this one: its end has shown that the peer reads.
     let deadline = Instant::now() + WRITE_GRACE;
     match state {
@@ -204,7 +206,7 @@ pub(crate) fn take_over(request: Request, words: LastWords, may_break: bool) -> 
 /// Discards what may still come of the body of the request whose response was taken over. Async-signal-safe.
 pub(crate) fn discard_body() {
     if BODY_PENDING.load(Ordering::SeqCst)
-        && let Some(socket) = sys::borrow_socket(SOCKET.load(Ordering::SeqCst))
+        && let Some(socket) = sys::borrow_descriptor(SOCKET.load(Ordering::SeqCst))
     {
         discard::shut_and_discard(socket);
     }

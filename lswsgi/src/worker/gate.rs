@@ -45,15 +45,14 @@ pub(crate) fn prepare() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Asks the worker to leave. Returns whether it had been asked before. Async-signal-safe.
-pub(crate) fn request_stop() -> bool {
-    let before = STOP.swap(true, Ordering::SeqCst);
+/// Asks the worker to leave. Async-signal-safe.
+pub(crate) fn request_stop() {
+    STOP.store(true, Ordering::SeqCst);
     announce_close();
-    if let Some(fd) = sys::borrow_socket(WAKE.load(Ordering::SeqCst)) {
+    if let Some(fd) = sys::borrow_descriptor(WAKE.load(Ordering::SeqCst)) {
         // Every wait also ends by itself within a second, so a failure costs no more than that.
         let _ = rustix::io::write(fd, &1_u64.to_ne_bytes());
     }
-    before
 }
 
 /// From here on a stop is the worker's to act on, which looks at the flag before it waits.
@@ -128,7 +127,7 @@ pub(crate) fn is_announced() -> bool {
 /// Announces the end of the connection if it is waiting. Async-signal-safe.
 pub(crate) fn announce_close() {
     if STATE.compare_exchange(WAITING, CLAIMED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-        if let Some(socket) = sys::borrow_socket(SOCKET.load(Ordering::SeqCst)) {
+        if let Some(socket) = sys::borrow_descriptor(SOCKET.load(Ordering::SeqCst)) {
             // The send buffer of an idle connection has room for eight bytes; if the peer is gone there is nobody to tell.
             let _ = send(socket, &CONN_CLOSE, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         }
@@ -149,7 +148,7 @@ pub(crate) fn pause(timeout: Duration) {
 }
 
 fn wake_fd() -> Result<PollFd<'static>, Errno> {
-    let wake = sys::borrow_socket(WAKE.load(Ordering::SeqCst)).ok_or(Errno::BADF)?;
+    let wake = sys::borrow_descriptor(WAKE.load(Ordering::SeqCst)).ok_or(Errno::BADF)?;
     Ok(PollFd::from_borrowed_fd(wake, PollFlags::IN))
 }
 
