@@ -17,6 +17,7 @@ mod parallel;
 mod peer;
 mod preflight;
 mod process;
+mod process_state;
 mod schedule;
 mod stage;
 mod steps;

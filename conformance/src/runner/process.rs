@@ -1,14 +1,12 @@
-//! Steps about the application's process: its end, its state, signals, its log.
+//! Steps about the application's process: its end, signals, its log.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mock_lsws::scenario::{
-    ExpectExit, ExpectProcess, MAIN, Matcher, NumberRange, ResourceName, SignalTarget, Vars,
-};
-use mock_lsws::{ProcessInfo, Signal};
+use mock_lsws::Signal;
+use mock_lsws::scenario::{ExpectExit, MAIN, Matcher, SignalTarget};
 use rustix::process::Pid;
 
 use super::case::Case;
@@ -24,21 +22,11 @@ const MOST_LOG: u64 = 64 << 20;
 /// How often the length of a log file is looked at.
 const LOG_WATCH: Duration = Duration::from_millis(100);
 
-/// How often a process is looked at while it is to become what is expected.
-const PROCESS_TICK: Duration = Duration::from_millis(20);
-
 /// How long the end of a process that is on its way out may take.
 const EXITING: Duration = Duration::from_secs(2);
 
 /// The kernel's mark of a process on its way out.
 const PF_EXITING: u64 = 4;
-
-/// The state of a process that runs, and of one that does not, in words.
-const RUNNING: &str = "running";
-const ENDED: &str = "ended";
-
-/// A limit that is not there, as a number.
-const UNLIMITED: i64 = i64::MAX;
 
 impl Case<'_> {
     pub(super) async fn expect_exit(&mut self, expected: &ExpectExit) -> Result<(), Vec<Problem>> {
@@ -81,91 +69,6 @@ impl Case<'_> {
             Err(reason) => return Err(vec![problem("start", "the application to start again", &reason)]),
         }
         Ok(())
-    }
-
-    /// Looks at the process until it is as expected, or the time for that is over.
-    pub(super) async fn expect_process(&mut self, expected: &ExpectProcess) -> Result<(), Vec<Problem>> {
-        let deadline = Instant::now() + expected.within.map_or(Duration::ZERO, |within| within.0);
-        loop {
-            let mut vars = self.vars.clone();
-            let wrong = self.compare_process(expected, &mut vars);
-            if wrong.is_empty() {
-                self.vars = vars;
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                return Err(wrong);
-            }
-            tokio::time::sleep(PROCESS_TICK).await;
-        }
-    }
-
-    fn compare_process(&self, expected: &ExpectProcess, vars: &mut Vars) -> Vec<Problem> {
-        let app = self.stage.app();
-        let mut others = self.stage.spawner.descendants();
-        others.retain(|process| process.pid != app.pid());
-        let (zombies, children): (Vec<_>, Vec<_>) = others.into_iter().partition(ProcessInfo::is_zombie);
-        let mut wrong = Vec::new();
-        let (pid, state) = match &expected.pid {
-            None => (app.pid(), app.exit().map_or_else(|| RUNNING.to_owned(), |exit| exit.to_string())),
-            Some(pid) => match pid.render(vars).ok().and_then(|pid| pid.parse().ok()) {
-                // Only processes of this case: others may have the number again.
-                Some(pid) if children.iter().any(|process| process.pid == pid) => (pid, RUNNING.to_owned()),
-                Some(pid) if pid == app.pid() && app.exit().is_none() => (pid, RUNNING.to_owned()),
-                Some(pid) => (pid, ENDED.to_owned()),
-                None => return vec![mistake(&format!("`{}` is no process number", pid.show(vars)))],
-            },
-        };
-        let field = if expected.pid.is_some() { format!("process {pid}") } else { "process".to_owned() };
-        if let Some(alive) = expected.alive
-            && (state == RUNNING) != alive
-        {
-            wrong.push(problem(&field, if alive { RUNNING } else { ENDED }, &state));
-        }
-        if let Some(below) = expected.below
-            && mock_lsws::descendants(app.pid()).iter().any(|process| process.pid == pid) != below
-        {
-            let name = |below| if below { "below" } else { "not below" };
-            let [wanted, actual] =
-                [below, !below].map(|below| format!("{} process {}", name(below), app.pid()));
-            wrong.push(problem(&field, &wanted, &actual));
-        }
-        for (what, matcher) in [("cmdline", &expected.title), ("comm", &expected.name)] {
-            let Some(matcher) = matcher else { continue };
-            let text = std::fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
-            let text = String::from_utf8_lossy(&text).replace('\0', " ");
-            let mismatches =
-                matcher.check(&format!("{field}, {what}"), text.trim().as_bytes(), &self.plan.root, vars);
-            wrong.extend(mismatches.into_iter().map(Problem::from));
-        }
-        let count = |processes: &[ProcessInfo]| i64::try_from(processes.len()).unwrap_or(i64::MAX);
-        let helpers = i64::from(self.plan.subject.declares.helpers);
-        let workers = (count(&children) - helpers).max(0);
-        for (field, range, count, processes) in [
-            ("processes below the application's", &expected.children, count(&children), &children),
-            ("workers below the application's process", &expected.workers, workers, &children),
-            ("zombies below the application's process", &expected.zombies, count(&zombies), &zombies),
-        ] {
-            let Some(range) = range else { continue };
-            if let Some(wanted) = range.refuses(count, vars) {
-                let list = processes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                let actual = format!("{count}{}{list}", if processes.is_empty() { "" } else { ": " });
-                wrong.push(problem(field, &wanted, &actual));
-            }
-        }
-        if let Some(range) = &expected.descriptors {
-            wrong.extend(compare("open descriptors", range, descriptors(pid), vars));
-        }
-        for (resource, limit) in &expected.limits {
-            let name = limit_name(*resource);
-            let [soft, hard] = limits(pid, name);
-            for (kind, range, actual) in [("soft", &limit.soft, soft), ("hard", &limit.hard, hard)] {
-                let Some(range) = range else { continue };
-                let field = format!("{kind} limit, {}", name.to_lowercase());
-                wrong.extend(compare(&field, range, actual, vars));
-            }
-        }
-        wrong
     }
 
     /// The application's process has not ended, and is not about to.
@@ -249,46 +152,6 @@ fn is_exiting(pid: i32) -> bool {
     // The name before the last parenthesis can be anything; the flags are the seventh word behind it.
     let flags = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(6)?.parse::<u64>().ok());
     flags.is_none_or(|flags| flags & PF_EXITING != 0)
-}
-
-/// Compares the number `actual` of a process; there is none when it is gone.
-fn compare(field: &str, range: &NumberRange, actual: Option<i64>, vars: &mut Vars) -> Option<Problem> {
-    match actual {
-        Some(number) => {
-            let wanted = range.refuses(number, vars)?;
-            let actual = if number == UNLIMITED { "unlimited".to_owned() } else { number.to_string() };
-            Some(problem(field, &wanted, &actual))
-        }
-        None => Some(problem(field, "those of a running process", "the process is gone")),
-    }
-}
-
-/// The number of descriptors process `pid` has open.
-fn descriptors(pid: i32) -> Option<i64> {
-    let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
-    i64::try_from(entries.count()).ok()
-}
-
-/// What the line about `resource` in `/proc/PID/limits` begins with.
-const fn limit_name(resource: ResourceName) -> &'static str {
-    match resource {
-        ResourceName::Core => "Max core file size",
-        ResourceName::OpenFiles => "Max open files",
-        ResourceName::AddressSpace => "Max address space",
-        ResourceName::Processes => "Max processes",
-    }
-}
-
-/// The soft and the hard limit of process `pid` in the line of `/proc/PID/limits` that begins with `name`.
-fn limits(pid: i32, name: &str) -> [Option<i64>; 2] {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-    let mut words = line.split_whitespace();
-    let mut next = || match words.next()? {
-        "unlimited" => Some(UNLIMITED),
-        number => number.parse().ok(),
-    };
-    [next(), next()]
 }
 
 /// What is in the file `log`, however it is encoded, up to a limit; nothing if there is none.

@@ -77,7 +77,9 @@ fn workers_are_all_children_but_the_helpers() {
     std::fs::write(&file, text + "[declares]\nhelpers = 1\n").unwrap();
     let run = subject.run(&folder(&[("it", &scenario("listen", "app", &started))]), &[]);
     let case = run.case("case/it");
-    for words in ["workers below the application's process", "expected: 2", "actual:   1: pid "] {
+    for words in
+        ["workers below the application's process", "expected: 2", "actual:   1 beside helpers (1): pid "]
+    {
         assert!(case.contains(words), "{words:?} is missing:\n{case}");
     }
 }

@@ -140,6 +140,14 @@ fn no_descriptor_but_the_three_is_open() {
 }
 
 #[test]
+fn descriptor_0_can_be_closed() {
+    let (input, _ours) = socketpair().unwrap();
+    let command = AppCommand::new("/bin/sh").args(["-c", "! test -e /proc/$$/fd/0"]).closed_input();
+    let exit = block_on(async { AppProcess::spawn(&command, input).unwrap().wait().await.unwrap() });
+    assert_eq!(exit, Exit::Code(0));
+}
+
+#[test]
 fn writing_to_standard_output_fails_and_does_not_kill() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
