@@ -14,7 +14,7 @@ fn connect_often(group: &Group, count: usize) {
     let pools: Vec<Pool> = (0..count).map(|_| Pool::new(group.socket().to_owned())).collect();
     tended(&pools, || {
         for pool in pools.iter().chain(&pools) {
-            let response = pool.get("/").unwrap_or_else(|lost| panic!("{lost:?}\n{}", group.said()));
+            let response = pool.get("/").unwrap_or_else(|lost| panic!("{lost}\n{}", group.said()));
             assert_eq!(response.status, 200, "{}", group.said());
         }
     });

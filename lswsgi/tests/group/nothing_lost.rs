@@ -111,8 +111,8 @@ fn of_fifty_workers_that_are_killed_only_the_requests_in_flight_are_lost() {
         let ran = outcome.ran.get(id).map(|workers| workers[0]);
         // A worker may be killed after it has taken a connection, and before it has said a word on it.
         let Some(worker) = ran.or(lost.worker) else { continue };
-        assert!(killed.contains(&worker), "{worker}, which was not killed, lost {id}: {lost:?}");
-        assert!(blamed.insert(worker), "{worker} lost more than the request in flight: {lost:?}");
+        assert!(killed.contains(&worker), "{worker}, which was not killed, lost {id}: {lost}");
+        assert!(blamed.insert(worker), "{worker} lost more than the request in flight: {lost}");
     }
     let said = group.said();
     // Of what was killed while it was being forked nothing need be told.
@@ -156,8 +156,7 @@ fn more_connections_than_workers_are_all_served_in_turn() {
     let mut group = Group::start(application(&noting("0"), 4));
     let pools: Vec<Pool> = (0..16).map(|_| Pool::new(group.socket().to_owned())).collect();
     let ask = |pool: &Pool, id: usize| {
-        let response =
-            pool.get(&format!("/?{id}")).unwrap_or_else(|lost| panic!("{lost:?}\n{}", group.said()));
+        let response = pool.get(&format!("/?{id}")).unwrap_or_else(|lost| panic!("{lost}\n{}", group.said()));
         assert_eq!(response.status, 200, "{}", group.said());
     };
     tended(&pools, || {

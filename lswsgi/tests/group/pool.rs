@@ -9,6 +9,7 @@
 //!
 //! The real server would try up to three times whatever had happened; a request that needs that counts as lost here.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,6 +64,12 @@ pub(crate) fn tended<T>(pools: &[Pool], body: impl FnOnce() -> T) -> T {
         let _over = Over(&over);
         body()
     })
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "only {:?} came of worker {:?}", self.response.names(), self.worker)
+    }
 }
 
 impl Pool {

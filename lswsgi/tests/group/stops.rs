@@ -148,3 +148,19 @@ fn a_signal_to_all_processes_is_one_graceful_stop() {
         assert!(!said.contains("not by lswsgi") && said.matches("template ready").count() == 1, "{said}");
     }
 }
+
+#[test]
+fn a_connection_on_its_way_to_a_worker_is_served_before_the_group_stops() {
+    // The worker imports for itself, so the connection waits for it while the stop begins.
+    let source = format!("import time\ntime.sleep(.3)\n{SOURCE}");
+    let mut group = Group::start(application(&source, 2).arg("--load").arg("lazy"));
+    let mut connection = group.connect();
+    connection.send(&RequestBuilder::get("/").encode());
+    group.log("started (slot 0)");
+    group.signal(Signal::TERM);
+    let response = connection.response();
+    assert_eq!((response.status, response.body.len()), (200, 1000), "{}", group.said());
+    drop(connection);
+    assert_eq!(group.wait().code(), Some(0), "{}", group.said());
+    assert_eq!(group.said().matches(" started (slot ").count(), 1, "{}", group.said());
+}

@@ -7,6 +7,7 @@ use rustix::process::kill_process;
 
 use super::run::Manager;
 use crate::board::Order;
+use crate::group::workers::Worker;
 use crate::{log, sys};
 
 /// What an interrupt from the keyboard that is repeated ends the group with.
@@ -48,8 +49,11 @@ impl Manager<'_> {
         log::info(format_args!("stopping: {why}"));
         self.stopping = Some(now);
         self.door.close();
-        let all: Vec<usize> =
-            self.workers.staying().filter(|(_, worker)| worker.holds).map(|(slot, _)| slot).collect();
+        // Who has yet to take its connection is told when it has.
+        let holds = |(slot, worker): &(usize, &Worker)| {
+            worker.holds && self.links.get(slot).is_none_or(|link| link.copy.is_none())
+        };
+        let all: Vec<usize> = self.workers.staying().filter(holds).map(|(slot, _)| slot).collect();
         for slot in all {
             // Others will be free for the connections that wait.
             if self.door.waiting.is_empty()
@@ -71,7 +75,11 @@ impl Manager<'_> {
         if !self.door.waiting.is_empty() {
             return;
         }
-        let staying: Vec<usize> = self.workers.staying().map(|(slot, _)| slot).collect();
+        // One that has yet to take its connection would leave without it, another would have to be forked for it, and so on
+        // for as long as workers are slow to take them.
+        let is_taking = |slot: &usize| self.links.get(slot).is_some_and(|link| link.copy.is_some());
+        let staying = self.workers.staying().map(|(slot, _)| slot);
+        let staying: Vec<usize> = staying.filter(|slot| is_over || !is_taking(slot)).collect();
         for slot in staying {
             self.order(slot, Order::LeaveStop, now);
         }
