@@ -49,18 +49,12 @@ impl Manager<'_> {
         log::info(format_args!("stopping: {why}"));
         self.stopping = Some(now);
         self.door.close();
-        // Who has yet to take its connection is told when it has.
-        let holds = |(slot, worker): &(usize, &Worker)| {
-            worker.holds && self.links.get(slot).is_none_or(|link| link.copy.is_none())
-        };
-        let all: Vec<usize> = self.workers.staying().filter(holds).map(|(slot, _)| slot).collect();
-        for slot in all {
-            // Others will be free for the connections that wait.
-            if self.door.waiting.is_empty()
-                || self.workers.get(slot).is_some_and(|worker| worker.order == Order::None)
-            {
-                self.order(slot, Order::LeaveStop, now);
-            }
+        // Others are, or will be, free for the connections that wait.
+        let busy = |worker: &Worker| worker.taken && worker.order == Order::None;
+        let busy = self.workers.staying().filter(|(_, worker)| busy(worker));
+        let busy: Vec<usize> = busy.map(|(slot, _)| slot).collect();
+        for slot in busy {
+            self.order(slot, Order::LeaveStop, now);
         }
     }
 
@@ -75,11 +69,10 @@ impl Manager<'_> {
         if !self.door.waiting.is_empty() {
             return;
         }
-        // One that has yet to take its connection would leave without it, another would have to be forked for it, and so on
-        // for as long as workers are slow to take them.
-        let is_taking = |slot: &usize| self.links.get(slot).is_some_and(|link| link.copy.is_some());
-        let staying = self.workers.staying().map(|(slot, _)| slot);
-        let staying: Vec<usize> = staying.filter(|slot| is_over || !is_taking(slot)).collect();
+        // One that was told before it had taken its connection would give it back, and another would have to be forked.
+        let can_go = |worker: &Worker| is_over || worker.taken || !worker.holds;
+        let staying = self.workers.staying().filter(|(_, worker)| can_go(worker));
+        let staying: Vec<usize> = staying.map(|(slot, _)| slot).collect();
         for slot in staying {
             self.order(slot, Order::LeaveStop, now);
         }
