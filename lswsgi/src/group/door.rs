@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 
 use crate::endpoint::Listener;
 use crate::log;
+use crate::worker::socket::is_hung_up;
 
 /// How long a worker whose request has just ended has to report the end of its connection.
 const PATIENCE: Duration = Duration::from_millis(2);
@@ -93,7 +93,7 @@ impl Door {
         let listener = self.listener.as_ref()?;
         match accept_with(&listener.fd, SocketFlags::CLOEXEC) {
             // The server has given this connection up and has sent its request, if any, on another one.
-            Ok(fd) if is_hung_up(&fd) => {
+            Ok(fd) if is_hung_up(fd.as_fd()) => {
                 log::debug(format_args!("dropping a connection its peer has closed already"));
                 None
             }
@@ -151,11 +151,4 @@ impl Door {
     pub(super) fn is_closed(&self) -> bool {
         self.listener.is_none()
     }
-}
-
-/// Whether the peer has closed both directions. A half-close is legal and does not count.
-pub(super) fn is_hung_up(connection: &OwnedFd) -> bool {
-    let mut fds = [PollFd::new(connection, PollFlags::empty())];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::HUP)
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, recv, send, sockopt};
 
@@ -67,11 +67,9 @@ impl Socket {
         Ok(sockopt::set_socket_timeout(&self.fd, sockopt::Timeout::Recv, Some(tick))?)
     }
 
-    /// Whether the peer has closed both directions. A half-close is legal and does not count.
+    /// As [`is_hung_up`].
     pub(crate) fn is_hung_up(&self) -> bool {
-        let mut fds = [PollFd::new(&self.fd, PollFlags::empty())];
-        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-        poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::HUP)
+        is_hung_up(self.fd.as_fd())
     }
 
     /// Receives into `buf`, which is not empty.
@@ -125,4 +123,11 @@ impl Socket {
         }
         Ok(())
     }
+}
+
+/// Whether the peer has closed both directions. A half-close is legal and does not count.
+pub(crate) fn is_hung_up(connection: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(connection, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::HUP)
 }

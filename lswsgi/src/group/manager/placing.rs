@@ -8,10 +8,10 @@ use rustix::time::{ClockId, clock_gettime};
 use super::run::{Link, Manager};
 use crate::board::{Order, Slot};
 use crate::group::channel::Channel;
-use crate::group::door;
 use crate::group::message::ToWorker;
 use crate::group::policy::{Means, Obtain};
 use crate::group::workers::Worker;
+use crate::worker::socket::is_hung_up;
 use crate::{log, sys};
 
 impl Manager<'_> {
@@ -62,7 +62,7 @@ impl Manager<'_> {
     pub(super) fn hand_over_waiting(&mut self, now: Instant) {
         while let Some(slot) = self.policy.place(&self.workers) {
             let Some(connection) = self.door.waiting.pop_front() else { return };
-            if door::is_hung_up(&connection) {
+            if is_hung_up(connection.as_fd()) {
                 log::debug(format_args!("dropping a connection its peer has closed already"));
                 continue;
             }
