@@ -122,10 +122,12 @@ impl Connections for Member {
 
     fn next(&mut self) -> Result<Arrival, Error> {
         let wait = |error: Errno| Error::system("cannot wait for a connection")(error);
-        if gate::is_stopping()
-            || !gate::wait_readable(self.channel.as_fd(), TICK).map_err(wait)?
-            || gate::must_leave()
-        {
+        // One that has been handed over is served also if the order to leave came before it could be taken: whoever would get
+        // it instead may be told to leave just as soon.
+        if !gate::is_stopping() {
+            gate::wait_readable(self.channel.as_fd(), TICK).map_err(wait)?;
+        }
+        if parent::is_gone() {
             return Ok(Arrival::Nothing);
         }
         match self.channel.receive() {
