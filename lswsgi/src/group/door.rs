@@ -147,8 +147,4 @@ impl Door {
         self.listener = None;
         self.knocking = false;
     }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.listener.is_none()
-    }
 }

@@ -32,6 +32,10 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// So many workers in a row that crash before they are ready count as a failure of the template.
 const STILLBORN: u32 = 3;
 
+/// Most forks the template is asked for at a time. What a socket holds, and the descriptors that may be on their way, are
+/// limited.
+const MOST_ASKED: usize = 32;
+
 /// How long after a fork failed the next is tried.
 const FORK_PAUSE: Duration = Duration::from_secs(1);
 
@@ -167,7 +171,8 @@ impl<'a> Source<'a> {
         let paused = self.paused_until.is_some_and(|until| now < until);
         !paused
             && (self.is_failing()
-                || matches!(&self.template, Template::Ready(process) if !process.over && !process.killed))
+                || matches!(&self.template, Template::Ready(process) if !process.over && !process.killed)
+                    && self.asked.len() < MOST_ASKED)
     }
 
     /// Whether the template still has to say which workers it has forked. Statuses of unknown processes are kept until then.
@@ -356,6 +361,11 @@ impl<'a> Source<'a> {
     pub(super) fn close(&mut self) {
         self.closing = true;
         self.kill();
+    }
+
+    /// Whether there will be no other template than the one there is.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closing
     }
 
     fn process(&self) -> Option<&Process> {

@@ -27,6 +27,9 @@ pub(crate) fn prepare(py: Python<'_>) {
     if let Err(error) = register(py) {
         log::warning(format_args!("the log will show no stacks of runaway requests: {error}"));
     }
+    if let Err(error) = sys::install_handler_stack() {
+        log::warning(format_args!("signal handlers have no stack of their own: {error}"));
+    }
 }
 
 fn register(py: Python<'_>) -> PyResult<()> {

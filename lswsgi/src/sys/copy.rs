@@ -25,8 +25,10 @@ pub(crate) fn raise_in_copy(signal: c_int) -> io::Result<()> {
     match i32::try_from(pid) {
         Ok(0) => {
             let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            // SAFETY: the limit is a valid one, and _exit does not return. If the handler crashes, that is no news.
+            // SAFETY: the limit is a valid one, and _exit does not return. If the handler crashes, that is no news. It must
+            // not outlive who waits for it, with its sockets.
             unsafe {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                 libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
                 let _ = raise_here(signal);
                 libc::_exit(0)

@@ -10,6 +10,7 @@ use std::ffi::c_int;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use super::check;
@@ -26,8 +27,9 @@ const CRASH_SIGNALS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, li
 /// has: runtimes with small stacks, such as Go's in an extension module, cannot do without.
 const QUIET: c_int = libc::SA_RESTART | libc::SA_ONSTACK;
 
-/// Size of the stack crash handlers run on, in bytes. They may have to answer after the stack proper has overflowed.
-const CRASH_STACK: usize = 64 * 1024;
+/// Size of the stack handlers run on in the main thread, in bytes. They may have to answer after the stack proper has
+/// overflowed.
+const HANDLER_STACK: usize = 64 * 1024;
 
 /// SIGINT has come.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -89,7 +91,7 @@ pub(crate) fn install_signal_handlers() -> io::Result<()> {
     // The server ignores SIGPIPE before it starts an application; nobody else does. A file size limit is an error too.
     set_handler(libc::SIGPIPE, libc::SIG_IGN, 0)?;
     set_handler(libc::SIGXFSZ, libc::SIG_IGN, 0)?;
-    install_crash_stack()?;
+    install_handler_stack()?;
     for signal in CRASH_SIGNALS {
         let flags = libc::SA_ONSTACK | libc::SA_RESETHAND | libc::SA_NODEFER;
         set_handler(signal, on_crash as *const () as usize, flags)?;
@@ -116,15 +118,27 @@ fn set_handler(signal: c_int, handler: usize, flags: c_int) -> io::Result<()> {
     let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
     action.sa_sigaction = handler;
     action.sa_flags = flags;
+    // One at a time: several may come at once, and each needs some KiB. A crash, also one of a handler, does not wait.
+    for other in signals_for_any_thread().filter(|other| !CRASH_SIGNALS.contains(other)) {
+        // SAFETY: the set is `action`'s, and was empty.
+        unsafe { libc::sigaddset(&raw mut action.sa_mask, other) };
+    }
     // SAFETY: `action` is initialised, `handler` is SIG_IGN, SIG_DFL or a function of the type sa_flags asks for, which is
     // async-signal-safe, and no old action is wanted.
     check(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) })
 }
 
-/// Gives the calling (main) thread a stack for crash handlers; it is never freed, because a crash can come at any time.
-fn install_crash_stack() -> io::Result<()> {
-    let memory = Box::leak(vec![0_u8; CRASH_STACK].into_boxed_slice());
-    let stack = libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: memory.len() };
+/// Gives the calling (main) thread a stack for handlers. To be done again after whatever else may have set one: Python's
+/// `faulthandler` takes some 12 KiB of the heap, in which handlers of ours do not fit where one interrupts another.
+pub(crate) fn install_handler_stack() -> io::Result<()> {
+    /// Its address. Never freed, because a crash can come at any time.
+    static STACK: OnceLock<usize> = OnceLock::new();
+    let start = STACK.get_or_init(|| Vec::leak(vec![0_u8; HANDLER_STACK]).as_mut_ptr().expose_provenance());
+    let stack = libc::stack_t {
+        ss_sp: ptr::with_exposed_provenance_mut(*start),
+        ss_flags: 0,
+        ss_size: HANDLER_STACK,
+    };
     // SAFETY: the memory is as large as stated, is used for nothing else, and lives as long as the process.
     check(unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) })
 }
@@ -132,6 +146,8 @@ fn install_crash_stack() -> io::Result<()> {
 extern "C" fn on_stop(signal: c_int) {
     in_worker(signal, || {
         if !gate::is_serving() {
+            // The manager tells it by this from one that ends without being asked to.
+            board::slot().order(board::Order::LeaveStop);
             leave_now(exit_code::OK.into());
         }
         // The second interrupt: whoever is at the keyboard wants out now.

@@ -29,7 +29,7 @@ pub(crate) use descriptors::{borrow_descriptor, close_all_but, read_at, regular_
 pub(crate) use environment::remove_variables;
 pub(crate) use forks::{Own, belongs_to_group, is_forked, keep_from_children, watch_forks};
 pub(crate) use handlers::{
-    ask_for_parent_death_signal, handle_signals_as_template, handle_signals_as_worker,
+    ask_for_parent_death_signal, handle_signals_as_template, handle_signals_as_worker, install_handler_stack,
     install_signal_handlers, is_own_signal, stacks_signal,
 };
 pub(crate) use mask::{Blocked, leave_signals_to_others, unblock_signals};

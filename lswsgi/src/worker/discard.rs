@@ -20,7 +20,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 
 /// Ends the sending side and discards what still arrives, until the peer closes, for at most two seconds or 1 MiB.
 pub(crate) fn shut_and_discard(socket: BorrowedFd<'_>) {
-    // Small, because faulthandler, where an application enables it, has crash handlers run on a stack of about 16 KiB.
+    // Small, because crash handlers have a small stack.
     let mut sink = [0_u8; 4096];
     let deadline = Instant::now() + MAX_TIME;
     let mut taken = 0;

@@ -50,14 +50,27 @@ fn a_fork_callback_that_ends_each_worker_is_given_up() {
 }
 
 #[test]
+fn a_worker_that_ends_before_the_template_has_told_of_it_counts_as_any_other() {
+    let source = format!(
+        "{SERVES}import time\n\
+        os.register_at_fork(after_in_child=lambda: os._exit(9), after_in_parent=lambda: time.sleep(.1))\n"
+    );
+    is_given_up(&source, "preload", "exit code 9");
+}
+
+#[test]
+fn an_import_that_ends_each_worker_without_a_complaint_is_given_up() {
+    is_given_up("import os\nos._exit(0)\n", "lazy", "exit code 0");
+}
+
+#[test]
 fn a_fork_callback_that_ends_the_template_is_given_up() {
     let source = format!("{SERVES}os.register_at_fork(before=lambda: os._exit(9))\n");
     is_given_up(&source, "preload", "before there was a worker");
 }
 
-#[test]
-fn a_connection_for_which_a_template_was_to_fork_gets_a_worker_of_the_next() {
-    // The first template stops where it would fork.
+/// A group whose first template stops where it would fork.
+fn hesitating() -> Group {
     let source = format!(
         "{SERVES}import pathlib\nmark = pathlib.Path('first')\n\
         def before():\n\
@@ -67,7 +80,12 @@ fn a_connection_for_which_a_template_was_to_fork_gets_a_worker_of_the_next() {
         \x20       threading.Event().wait()\n\
         os.register_at_fork(before=before)\n"
     );
-    let group = Group::start(application(&source, 4).arg("--load").arg("preload"));
+    Group::start(application(&source, 4).arg("--load").arg("preload"))
+}
+
+#[test]
+fn a_connection_for_which_a_template_was_to_fork_gets_a_worker_of_the_next() {
+    let group = hesitating();
     let mut connections: Vec<_> = (0..3).map(|_| group.connect()).collect();
     group.log("forking");
     let template = eventually(&group, "a template", || group.template());
@@ -78,6 +96,31 @@ fn a_connection_for_which_a_template_was_to_fork_gets_a_worker_of_the_next() {
     let zombies =
         || processes::children(group.pid()).into_iter().any(|pid| processes::state(pid) == Some('Z'));
     eventually(&group, "nobody left behind", || (!zombies()).then_some(()));
+}
+
+#[test]
+fn a_connection_that_was_accepted_before_a_stop_waits_for_the_next_template() {
+    let mut group = hesitating();
+    let mut connection = group.connect();
+    connection.send(&RequestBuilder::get("/").encode());
+    group.log("forking");
+    group.signal(Signal::TERM);
+    group.log("stopping: SIGTERM");
+    send(eventually(&group, "a template", || group.template()), Signal::KILL);
+    let response = connection.response();
+    assert_eq!(response.status, 200, "{response:?}\n{}", group.said());
+    assert_eq!(group.wait().code(), Some(0), "{}", group.said());
+}
+
+#[test]
+fn a_manager_whose_time_without_workers_is_over_does_not_spin_while_a_connection_waits() {
+    let source = format!("import time\ntime.sleep(2.5)\n{SERVES}");
+    let group = Group::start(application(&source, 2).env("LSAPI_PGRP_MAX_IDLE", "1"));
+    assert_eq!(group.connect().get("/").status, 200, "{}", group.said());
+    let status = std::fs::read_to_string(format!("/proc/{}/status", group.pid())).unwrap();
+    let waits = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+    // It may look for a worker a hundred times a second.
+    assert!(waits.trim().parse::<u32>().unwrap() < 1000, "{waits}");
 }
 
 #[test]

@@ -369,3 +369,21 @@ fn what_was_written_and_not_flushed_is_there_when_the_process_has_left() {
     }
     assert!(worker.log().contains("printed by C"), "{}", worker.log());
 }
+
+#[test]
+fn signals_that_come_all_at_once_do_no_harm() {
+    let source = "import signal, threading\n\
+        def application(environ, start_response):\n\
+        \x20   own = [signal.SIGRTMAX - 1, signal.SIGRTMAX - 2]\n\
+        \x20   signals = [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGQUIT, *own]\n\
+        \x20   for _ in range(10):\n\
+        \x20       signal.pthread_sigmask(signal.SIG_BLOCK, signals)\n\
+        \x20       for number in signals: signal.pthread_kill(threading.get_ident(), number)\n\
+        \x20       signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'unharmed']\n";
+    let (mut worker, mut connection) = Start::application(source).connected();
+    let response = connection.get("/");
+    assert_eq!((response.text(), response.names()), ("unharmed", LAST.to_vec()));
+    assert_eq!(worker.wait().code(), Some(0));
+}

@@ -58,10 +58,7 @@ impl Manager<'_> {
                 Incoming::Ended => {
                     link.channel = None;
                     self.last_done(slot, None, now);
-                    // A worker nobody has told of: the template has died, and so has it, or it will: its channel is closed.
-                    if self.workers.get(slot).is_some_and(|worker| worker.pid.is_none()) {
-                        self.forget(slot, now);
-                    }
+                    // Its slot is not free yet: the template has still to say what became of it, or to die.
                     return;
                 }
             };

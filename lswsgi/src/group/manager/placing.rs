@@ -26,29 +26,22 @@ impl Manager<'_> {
     pub(super) fn place(&mut self, now: Instant) {
         self.reclaim(now);
         self.hand_over_waiting(now);
+        let waiting = self.door.waiting.len();
         // What is on its way may have turned out not to be.
-        if !self.door.waiting.is_empty() {
-            self.obtain(self.door.waiting.len(), now);
+        if waiting > 0 && !self.obtain(waiting, now) {
+            self.wait_for_the_busy(now);
+            return;
         }
-        if !self.door.knocking || self.door.is_closed() {
-            if !self.door.knocking {
-                self.door.not_full(now);
-            }
+        if !self.door.knocking {
+            self.door.not_full(now);
             return;
         }
         let is_free = self.policy.place(&self.workers).is_some();
         if self.policy.is_worth_waiting(&self.workers, now) && self.door.is_patient(now) {
             return;
         }
-        let waiting = self.door.waiting.len() + 1;
-        if !is_free && !self.obtain(waiting, now) {
-            let members = self.workers.members().count();
-            if members > 0
-                && self.door.full(members, now)
-                && let Some(slot) = self.policy.interrupt(&self.workers)
-            {
-                self.order(slot, Order::Release, now);
-            }
+        if !is_free && !self.obtain(waiting + 1, now) {
+            self.wait_for_the_busy(now);
             return;
         }
         if let Some(connection) = self.door.accept(now) {
@@ -57,6 +50,22 @@ impl Manager<'_> {
             self.hand_over_waiting(now);
         }
         self.door.not_full(now);
+    }
+
+    /// Whether a connection is there that nobody has.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.door.waiting.is_empty() || self.door.knocking
+    }
+
+    /// Nobody can be had for a connection that is there. One of the busy gives up its own, if that lasts.
+    fn wait_for_the_busy(&mut self, now: Instant) {
+        let members = self.workers.members().count();
+        if members > 0
+            && self.door.full(members, now)
+            && let Some(slot) = self.policy.interrupt(&self.workers)
+        {
+            self.order(slot, Order::Release, now);
+        }
     }
 
     pub(super) fn hand_over_waiting(&mut self, now: Instant) {

@@ -46,7 +46,8 @@ impl Manager<'_> {
         let Some(worker) = self.workers.remove(slot) else { return };
         let reason = self.links.remove(&slot).and_then(|link| link.reason);
         // One that is told to leave before it is ready does so without a word.
-        let reason = reason.or_else(|| (!worker.was_ready).then(|| "stop".to_owned()));
+        let is_told = self.board.slots.get(slot).is_some_and(|slot| slot.ordered().is_leave());
+        let reason = reason.or_else(|| (!worker.was_ready && is_told).then(|| "stop".to_owned()));
         if self.is_recycled(slot) && self.replacement.is_none() {
             self.end_recycling();
         }

@@ -196,7 +196,8 @@ impl Manager<'_> {
         let releasing = |worker: &Worker| worker.order == Order::Release;
         let waits = self.door.is_full()
             || (!self.door.waiting.is_empty() && self.workers.iter().any(|(_, worker)| releasing(worker)));
-        let pgrp = self.settings.group.pgrp_max_idle.filter(|_| self.workers.is_empty());
+        let is_childless = self.workers.is_empty() && self.stopping.is_none() && !self.is_wanted();
+        let pgrp = self.settings.group.pgrp_max_idle.filter(|_| is_childless);
         let stop = self.stopping.map(|since| since + self.settings.graceful_timeout).filter(|&at| at > now);
         [
             waits.then_some(now + LOOK),

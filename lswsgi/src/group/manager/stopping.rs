@@ -62,7 +62,7 @@ impl Manager<'_> {
     pub(super) fn finish_stop(&mut self, now: Instant) {
         let Some(since) = self.stopping else { return };
         let is_over = now - since >= self.settings.graceful_timeout;
-        let no_way = self.workers.staying().next().is_none() && !self.source.can_fork(now);
+        let no_way = self.workers.staying().next().is_none() && self.source.is_closed();
         if is_over || no_way {
             self.door.waiting.clear();
         }

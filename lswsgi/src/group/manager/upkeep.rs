@@ -17,7 +17,7 @@ impl Manager<'_> {
         for (slot, order) in reminders {
             self.order(slot, order, now);
         }
-        if self.stopping.is_some() || !self.door.waiting.is_empty() || self.door.knocking {
+        if self.stopping.is_some() || self.is_wanted() {
             return;
         }
         for (slot, order) in self.policy.trim(&self.workers, now, self.gauge.is_short(now)) {
