@@ -109,7 +109,7 @@ impl Policy {
 
     /// Where a worker comes from for the last of `waiting` connections, none of which a free worker could take.
     pub(super) fn obtain(&self, workers: &Workers, waiting: usize, means: Means, now: Instant) -> Obtain {
-        if workers.iter().filter(|(_, worker)| worker.is_coming()).count() >= waiting {
+        if workers.iter().filter(|(_, worker)| worker.is_coming(now)).count() >= waiting {
             return Obtain::Coming;
         }
         let members = workers.members().count();
@@ -144,8 +144,13 @@ impl Policy {
         busy.min().map(|(_, slot)| slot)
     }
 
-    /// Who has to leave, and why. Not for while connections wait.
-    pub(super) fn trim(&self, workers: &Workers, now: Instant, short: bool) -> Vec<(usize, Order)> {
+    /// Who has to leave, and why. Not for while connections wait. `is_short`: whether memory is, asked only if it matters.
+    pub(super) fn trim(
+        &self,
+        workers: &Workers,
+        now: Instant,
+        is_short: impl FnOnce() -> bool,
+    ) -> Vec<(usize, Order)> {
         let mut orders = Vec::new();
         let staying = workers.staying().count();
 
@@ -168,9 +173,9 @@ impl Policy {
         orders.extend(leave.map(|&(slot, _)| (slot, Order::LeaveIdle)));
 
         // Memory is short: whoever has no connection leaves, but for the last.
-        if short {
-            free.retain(|(slot, _)| !orders.iter().any(|(told, _)| told == slot));
-            let most = (staying - orders.len()).saturating_sub(1);
+        free.retain(|(slot, _)| !orders.iter().any(|(told, _)| told == slot));
+        let most = (staying - orders.len()).saturating_sub(1).min(free.len());
+        if most > 0 && is_short() {
             orders.extend(free.iter().take(most).map(|&(slot, _)| (slot, Order::LeaveMemory)));
         }
 
@@ -186,20 +191,25 @@ impl Policy {
         orders
     }
 
-    /// Whether a worker is forked to have one ready: `--min-idle`.
-    pub(super) fn wants_spare(&self, workers: &Workers, means: Means) -> bool {
-        let ready = workers.staying().filter(|(_, worker)| !worker.is_busy()).count();
-        ready < self.min_idle && means.can_fork && !means.sparing && workers.members().count() < self.children
+    /// Whether a worker is forked to have one ready: `--min-idle`. The `means` are asked for only if they matter.
+    pub(super) fn wants_spare(&self, workers: &Workers, means: impl FnOnce() -> Means) -> bool {
+        self.lacks(self.min_idle, workers, means)
     }
 
     /// Whether a worker that has served its last request is replaced before anybody needs another: unless the replacement
     /// would be surplus.
-    pub(super) fn wants_replacement(&self, workers: &Workers, means: Means) -> bool {
+    pub(super) fn wants_replacement(&self, workers: &Workers, means: impl FnOnce() -> Means) -> bool {
+        self.lacks(self.allowed_idle, workers, means)
+    }
+
+    /// Whether fewer than `wanted` workers could take a request, and one more can and may be forked.
+    fn lacks(&self, wanted: usize, workers: &Workers, means: impl FnOnce() -> Means) -> bool {
         let ready = workers.staying().filter(|(_, worker)| !worker.is_busy()).count();
-        ready < self.allowed_idle
-            && means.can_fork
-            && !means.sparing
-            && workers.members().count() < self.children
+        if ready >= wanted || workers.members().count() >= self.children {
+            return false;
+        }
+        let means = means();
+        means.can_fork && !means.sparing
     }
 
     /// When to look again at the latest, if no message comes before.
@@ -213,6 +223,7 @@ impl Policy {
         let mut next: Option<Instant> = None;
         let mut at_latest = |at: Instant| next = Some(next.map_or(at, |next: Instant| next.min(at)));
         let crowded = staying > self.allowed_idle || staying > self.children;
+        let free = workers.iter().filter(|(_, worker)| worker.is_free()).count();
         for (_, worker) in workers.iter() {
             if let Some((at, ..)) = self.deadline(worker, now, stopping) {
                 at_latest(at);
@@ -235,7 +246,7 @@ impl Policy {
                 None if crowded => at_latest(now + LOOK),
                 _ => {}
             }
-            if let Some(limit) = self.max_idle.filter(|_| worker.is_free() && staying > self.min_idle) {
+            if let Some(limit) = self.max_idle.filter(|_| worker.is_free() && free > self.min_idle) {
                 let due = worker.since + limit;
                 at_latest(if due > now { due } else { now + LOOK });
             }
@@ -243,7 +254,8 @@ impl Policy {
                 at_latest(expires.max(now + LOOK));
             }
         }
-        if self.min_idle > 0 && staying < self.children {
+        // Only who has a connection gets busy without a word.
+        if self.min_idle > 0 && staying < self.children && workers.connections() > 0 {
             at_latest(now + LOOK);
         }
         next
@@ -369,7 +381,8 @@ pub(super) mod tests {
         assert_eq!(obtain(&[Starting, Busy(5)], 2, CAN_FORK), Obtain::Fork);
         let now = Instant::now();
         let mut workers = table(&[Quiet(50), Busy(5), Busy(5), Busy(5)], now);
-        workers.get_mut(0).unwrap().order = Order::Release;
+        let told = workers.get_mut(0).unwrap();
+        (told.order, told.ordered_at) = (Order::Release, now);
         assert_eq!(policy().obtain(&workers, 1, CAN_FORK, now), Obtain::Coming);
         // It had a request under way after all: the next that is quiet has to help.
         workers.get_mut(0).unwrap().activity = Activity::Busy(SECOND);
@@ -417,7 +430,7 @@ pub(super) mod tests {
 
     fn leaving(policy: &Policy, kinds: &[Kind], short: bool) -> Vec<(usize, Order)> {
         let now = Instant::now();
-        let mut orders = policy.trim(&table(kinds, now), now, short);
+        let mut orders = policy.trim(&table(kinds, now), now, || short);
         orders.sort_by_key(|(slot, _)| *slot);
         orders
     }
@@ -445,7 +458,7 @@ pub(super) mod tests {
         for slot in 0..3 {
             workers.get_mut(slot).unwrap().since = now;
         }
-        assert_eq!(policy().trim(&workers, now, false), []);
+        assert_eq!(policy().trim(&workers, now, || false), []);
     }
 
     #[test]
@@ -475,25 +488,25 @@ pub(super) mod tests {
         workers.get_mut(0).unwrap().expires = now.checked_sub(SECOND);
         workers.get_mut(1).unwrap().expires = now.checked_sub(2 * SECOND);
         workers.get_mut(2).unwrap().expires = Some(now + SECOND);
-        assert_eq!(limited.trim(&workers, now, false), [(1, Order::LeaveLifetime)]);
+        assert_eq!(limited.trim(&workers, now, || false), [(1, Order::LeaveLifetime)]);
         workers.get_mut(1).unwrap().order = Order::LeaveLifetime;
-        assert_eq!(limited.trim(&workers, now, false), []);
+        assert_eq!(limited.trim(&workers, now, || false), []);
         workers.insert(1, worker(Starting, now));
-        assert_eq!(limited.trim(&workers, now, false), [], "the replacement is not there yet");
+        assert_eq!(limited.trim(&workers, now, || false), [], "the replacement is not there yet");
     }
 
     #[test]
     fn spares_and_replacements_are_forked_while_they_are_wanted() {
         let now = Instant::now();
         let ready = Policy { min_idle: 2, ..policy() };
-        let spare = |kinds: &[Kind], means| ready.wants_spare(&table(kinds, now), means);
+        let spare = |kinds: &[Kind], means| ready.wants_spare(&table(kinds, now), || means);
         assert!(spare(&[Busy(5), Free(5)], CAN_FORK));
         assert!(!spare(&[Busy(5), Free(5), Quiet(5)], CAN_FORK));
         assert!(!spare(&[Busy(5), Free(5), Starting], CAN_FORK));
         assert!(!spare(&[Busy(5); 4], CAN_FORK), "no more than LSAPI_CHILDREN");
         assert!(!spare(&[], Means { can_fork: true, sparing: true }));
 
-        let replace = |kinds: &[Kind]| policy().wants_replacement(&table(kinds, now), CAN_FORK);
+        let replace = |kinds: &[Kind]| policy().wants_replacement(&table(kinds, now), || CAN_FORK);
         assert!(replace(&[Busy(5), Busy(5), Free(5)]));
         assert!(!replace(&[Free(5), Quiet(5)]), "it would be surplus");
     }
@@ -510,5 +523,24 @@ pub(super) mod tests {
         let busy = Policy { max_idle: None, ..policy() };
         assert_eq!(next(&busy, &[Busy(4000)]), Some(Duration::from_secs(7)), "10 s and a grace of 1 s");
         assert_eq!(next(&busy, &[Quiet(4000)]), Some(Duration::from_secs(11)));
+        let ready = Policy { min_idle: 2, allowed_idle: 4, ..busy };
+        assert_eq!(next(&ready, &[Free(4000), Free(4000)]), None, "nobody gets busy without a hand-over");
+        assert_eq!(next(&ready, &[Free(4000), Quiet(4000)]), Some(LOOK));
+        let old = Policy { max_idle: Some(SECOND), min_idle: 1, allowed_idle: 4, children: 2, ..policy() };
+        assert_eq!(
+            next(&old, &[Free(4000), Quiet(4000)]),
+            Some(Duration::from_secs(11)),
+            "the free one stays"
+        );
+    }
+
+    #[test]
+    fn one_that_does_not_release_its_connection_is_not_waited_for() {
+        let now = Instant::now();
+        let mut workers = table(&[Busy(5), Quiet(900), Quiet(10), Busy(5)], now);
+        let told = workers.get_mut(1).unwrap();
+        (told.order, told.ordered_at) = (Order::Release, now);
+        assert_eq!(policy().obtain(&workers, 1, CAN_FORK, now), Obtain::Coming);
+        assert_eq!(policy().obtain(&workers, 1, CAN_FORK, now + SECOND), Obtain::Release(2));
     }
 }

@@ -7,6 +7,9 @@ use rustix::process::Pid;
 
 use crate::board::{Order, Slot};
 
+/// How long a worker may take to release a connection. Its peer has half a second to close it.
+const RELEASE: Duration = Duration::from_secs(1);
+
 /// How far a worker has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -129,9 +132,10 @@ impl Worker {
             && !self.is_busy()
     }
 
-    /// A connection can be handed to it soon.
-    pub(super) fn is_coming(&self) -> bool {
-        let releases = self.holds && self.order == Order::Release && !self.is_busy();
+    /// A connection can be handed to it soon. A release is not counted on for long: half of a request may have come.
+    pub(super) fn is_coming(&self, now: Instant) -> bool {
+        let is_told = self.order == Order::Release && now - self.ordered_at < RELEASE;
+        let releases = self.holds && is_told && !self.is_busy();
         !self.is_leaving() && !self.is_stopped && (self.phase == Phase::Starting || releases)
     }
 

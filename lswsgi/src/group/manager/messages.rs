@@ -137,7 +137,7 @@ impl Manager<'_> {
         let is_recycled = self.is_recycled(slot);
         let served = self.board.slots.get(slot).map_or(0, Slot::requests);
         let is_used_up = is_recycled || served >= self.settings.max_requests || order == Order::LeaveLifetime;
-        let means = self.means(now);
+        let means = || self.means(now);
         if is_used_up && self.stopping.is_none() && self.policy.wants_replacement(&self.workers, means) {
             let replacement = self.fork(now);
             if is_recycled {

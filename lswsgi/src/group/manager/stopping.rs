@@ -27,10 +27,10 @@ impl Manager<'_> {
             }
             Signal::SIGTERM | Signal::SIGUSR1 | Signal::SIGINT => {
                 self.interrupted |= signal == Signal::SIGINT;
-                self.stop(&format!("{name} from process {from}"), now);
+                self.stop(&format!("{name} from {}", sender(from)), now);
             }
             Signal::SIGHUP => {
-                log::info(format_args!("SIGHUP from process {from}: reloading is not there yet"));
+                log::info(format_args!("SIGHUP from {}: reloading is not there yet", sender(from)));
             }
             Signal::SIGQUIT => {
                 for (_, worker) in self.workers.iter() {
@@ -82,4 +82,10 @@ impl Manager<'_> {
             self.source.close();
         }
     }
+}
+
+/// Who has sent a signal, in the words of the log.
+fn sender(pid: u32) -> String {
+    // The kernel has no number, nor have processes outside of a container.
+    if pid == 0 { "the terminal or another container".to_owned() } else { format!("process {pid}") }
 }

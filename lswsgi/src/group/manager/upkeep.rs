@@ -20,10 +20,10 @@ impl Manager<'_> {
         if self.stopping.is_some() || self.is_wanted() {
             return;
         }
-        for (slot, order) in self.policy.trim(&self.workers, now, self.gauge.is_short(now)) {
+        for (slot, order) in self.policy.trim(&self.workers, now, || self.gauge.is_short(now)) {
             self.order(slot, order, now);
         }
-        while self.policy.wants_spare(&self.workers, self.means(now)) && self.fork(now).is_some() {}
+        while self.policy.wants_spare(&self.workers, || self.means(now)) && self.fork(now).is_some() {}
         let is_over = |limit| self.workers.is_empty() && now - self.childless >= limit;
         if self.settings.group.pgrp_max_idle.is_some_and(is_over) {
             self.stop("no worker was needed for LSAPI_PGRP_MAX_IDLE", now);
