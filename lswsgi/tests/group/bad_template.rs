@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use lsapi::PacketType;
 use rustix::process::Signal;
 
 use crate::group::{Group, application, eventually};
+use crate::support::{Event, Response};
 
 const GOOD: &str = "def application(environ, start_response):\n\
     \x20   start_response('200 OK', [])\n\
@@ -21,7 +23,10 @@ fn is_answered_until_mended(source: &str, complaint: &str) {
     }
     group.log(complaint);
     // Each further try is later than the one before.
-    group.logs(2, "next try");
+    let tries = group.logs(2, "next try");
+    for (seconds, line) in ["1", "2"].into_iter().zip(&tries) {
+        assert!(line.contains(&format!("next try in {seconds} s")), "{line}");
+    }
     std::fs::write(group.dir().join("app.py"), GOOD).unwrap();
     eventually(&group, "mended", || {
         let response = group.connect().get("/");
@@ -58,4 +63,23 @@ fn a_group_whose_import_hangs_can_be_stopped() {
     group.log("importing");
     group.signal(Signal::TERM);
     assert_eq!(group.wait().code(), Some(0), "{}", group.said());
+}
+
+#[test]
+fn what_answers_meanwhile_leaves_when_an_import_succeeds_by_itself() {
+    // Nothing in the application's folder changes: the next try finds it.
+    let source =
+        format!("import os\nif not os.path.exists('data/there'): raise OSError('not there yet')\n{GOOD}");
+    let start = application(&source, 2);
+    std::fs::create_dir(start.dir().join("data")).unwrap();
+    let group = Group::start_only(start);
+    let mut kept = group.connect();
+    assert_eq!(kept.get("/").status, 500);
+    std::fs::write(group.dir().join("data/there"), "").unwrap();
+    group.log("template ready: application imported");
+    // Told on the connection it has.
+    let mut told = Response::default();
+    assert_eq!(kept.next(&mut told), Event::Packet(PacketType::ConnClose), "{}", group.said());
+    drop(kept);
+    eventually(&group, "served", || (group.connect().get("/").status == 200).then_some(()));
 }

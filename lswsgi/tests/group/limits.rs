@@ -116,3 +116,17 @@ fn a_group_that_comes_and_goes_keeps_no_descriptors() {
     // The manager has a channel to each worker that is there.
     assert!(after.0 <= before.0 + 4 && after.1 == before.1, "{before:?}, then {after:?}");
 }
+
+#[test]
+fn a_worker_is_idle_from_the_end_of_its_connection_on() {
+    let source = "import time\n\
+        def application(environ, start_response):\n\
+        \x20   time.sleep(1.2)\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'']\n";
+    let group = Group::start(application(source, 2).env("LSAPI_MAX_IDLE", "1"));
+    assert_eq!(group.connect().get("/").status, 200);
+    let ended = Instant::now();
+    group.log("left: idle (LSAPI_MAX_IDLE)");
+    assert!(ended.elapsed() > Duration::from_millis(800), "{:?}:\n{}", ended.elapsed(), group.said());
+}

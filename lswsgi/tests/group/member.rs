@@ -96,6 +96,20 @@ fn a_connection_its_server_has_given_up_is_dropped_and_its_request_not_run() {
 }
 
 #[test]
+fn a_worker_that_ends_loses_no_connection_it_has_not_taken() {
+    let group = Group::start(application(PID, 2));
+    let mut worker: u32 = group.connect().get("/").text().parse().unwrap();
+    for round in 0..200 {
+        // The manager may hand it a connection in the moment between this and the end of the process.
+        group::send(worker, if round % 2 == 0 { Signal::TERM } else { Signal::KILL });
+        std::thread::sleep(std::time::Duration::from_micros(fastrand::u64(..300)));
+        let response = group.connect().get("/");
+        assert_eq!(response.status, 200, "round {round}: {response:?}\n{}", group.said());
+        worker = response.text().parse().unwrap();
+    }
+}
+
+#[test]
 fn a_worker_says_with_its_last_response_that_it_leaves_and_is_replaced() {
     let group = Group::start(application(PID, 2).env("LSAPI_MAX_REQS", "3"));
     let mut connection = group.connect();
@@ -180,4 +194,20 @@ fn a_worker_has_no_descriptor_of_the_manager_or_of_another_worker() {
             assert_eq!(holders, 1, "{socket} is in {all:?}");
         }
     }
+}
+
+#[test]
+fn a_program_a_worker_starts_has_no_descriptor_of_it() {
+    let source = "import subprocess\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [subprocess.check_output(['ls', '-l', '/proc/self/fd'], close_fds=False)]\n";
+    let group = Group::start(application(source, 2));
+    let response = group.connect().get("/");
+    assert!(
+        response.text().contains(" 2 -> ") && !response.text().contains("socket:"),
+        "{}",
+        response.text()
+    );
+    assert!(!response.text().contains("eventfd"), "{}", response.text());
 }

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use lsapi::PacketType;
 use rustix::process::Signal;
 
 use crate::group::{self, Group, application};
@@ -153,7 +154,7 @@ fn nothing_is_lost_when_the_template_is_killed_and_another_is_there_within_two_s
 
 #[test]
 fn more_connections_than_workers_are_all_served_in_turn() {
-    let mut group = Group::start(application(&noting("0"), 4));
+    let mut group = Group::start(application(&noting("0"), 4).env("LSAPI_MAX_IDLE_CHILDREN", "4"));
     let pools: Vec<Pool> = (0..16).map(|_| Pool::new(group.socket().to_owned())).collect();
     let ask = |pool: &Pool, id: usize| {
         let response = pool.get(&format!("/?{id}")).unwrap_or_else(|lost| panic!("{lost}\n{}", group.said()));
@@ -163,6 +164,10 @@ fn more_connections_than_workers_are_all_served_in_turn() {
         for round in 0..20 {
             pools.iter().enumerate().for_each(|(number, pool)| ask(pool, round * 16 + number));
         }
+        // A worker that gives a connection up stays.
+        let notes = std::fs::read_to_string(group.dir().join("ids")).unwrap();
+        let workers: HashSet<&str> = notes.lines().map(|line| line.split_once(' ').unwrap().1).collect();
+        assert_eq!(workers.len(), 4, "{}", group.said());
         // And all at once.
         std::thread::scope(|scope| {
             for (number, pool) in pools.iter().enumerate() {
@@ -178,4 +183,31 @@ fn more_connections_than_workers_are_all_served_in_turn() {
         notes.lines().map(|line| line.split_once(' ').unwrap().0.parse().unwrap()).collect();
     ids.sort_unstable();
     assert!(ids.into_iter().eq(0..16 * 40), "each once:\n{notes}");
+}
+
+#[test]
+fn a_connection_gets_a_worker_also_while_all_are_kept_busy_on_others() {
+    const TOO_LONG: Duration = Duration::from_secs(6);
+    let start = application(&noting("0.3"), 2).env("LSAPI_EXTRA_CHILDREN", "0");
+    let group = Group::start(start);
+    let (is_over, begun) = (AtomicBool::new(false), Instant::now());
+    std::thread::scope(|scope| {
+        for mut connection in [group.connect(), group.connect()] {
+            // Each busy before the third one comes.
+            assert_eq!(connection.get("/?0").status, 200);
+            let is_over = &is_over;
+            scope.spawn(move || {
+                // The scope waits for these, also if the third is never served.
+                while !is_over.load(Ordering::Relaxed) && begun.elapsed() < TOO_LONG {
+                    if connection.get("/?0").packets.contains(&PacketType::ConnClose) {
+                        return;
+                    }
+                }
+            });
+        }
+        let response = group.connect().get("/?0");
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(response.status, 200, "{}", group.said());
+        assert!(begun.elapsed() < TOO_LONG, "it waited for {:?}", begun.elapsed());
+    });
 }

@@ -125,6 +125,19 @@ def application(environ, start_response):
 }
 
 #[test]
+fn what_is_there_before_the_first_fork_is_out_of_the_garbage_collectors_reach() {
+    let source = "import gc\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'%d' % gc.get_freeze_count()]\n";
+    for load in ["preload", "lazy"] {
+        let group = Group::start(application(source, 2).arg("--load").arg(load));
+        let frozen: u64 = group.connect().get("/").text().parse().unwrap();
+        assert!(frozen > 1000, "{load}: {frozen}");
+    }
+}
+
+#[test]
 fn threads_after_the_import_are_named_and_each_worker_imports_for_itself() {
     let source = "import _thread, os, threading\n\
         print('imported', os.getpid(), flush=True)\n\
