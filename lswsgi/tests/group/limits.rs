@@ -130,3 +130,22 @@ fn a_worker_is_idle_from_the_end_of_its_connection_on() {
     group.log("left: idle (LSAPI_MAX_IDLE)");
     assert!(ended.elapsed() > Duration::from_millis(800), "{:?}:\n{}", ended.elapsed(), group.said());
 }
+
+#[test]
+fn extra_workers_leave_when_they_are_not_needed_any_more() {
+    let source = "import os, time\n\
+        def application(environ, start_response):\n\
+        \x20   while not os.path.exists('go'): time.sleep(.01)\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'']\n";
+    let start = application(source, 2).env("LSAPI_EXTRA_CHILDREN", "2");
+    let group = Group::start(start.env("LSAPI_MAX_IDLE_CHILDREN", "8"));
+    std::thread::scope(|scope| {
+        let ask = || assert_eq!(group.connect().get("/").status, 200, "{}", group.said());
+        (0..4).for_each(|_| drop(scope.spawn(ask)));
+        eventually(&group, "four workers", || (group.workers().len() == 4).then_some(()));
+        std::fs::write(group.dir().join("go"), "").unwrap();
+    });
+    group.logs(2, "left: surplus (LSAPI_MAX_IDLE_CHILDREN)");
+    assert_eq!(group.workers().len(), 2, "{}", group.said());
+}

@@ -90,3 +90,19 @@ fn the_idle_limit_starts_anew_with_each_connection() {
     assert_eq!(worker.wait().code(), Some(0));
     assert!(worker.log().contains("LSAPI_MAX_IDLE"), "{}", worker.log());
 }
+
+#[test]
+fn a_program_the_application_starts_has_no_socket_of_ours() {
+    let source = "import subprocess\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [subprocess.check_output(['ls', '-l', '/proc/self/fd'], close_fds=False)]\n";
+    // Where the connection is accepted, and where it was given.
+    let (_listening, socket) = Start::application(source).listening();
+    let (_connected, connection) = Start::application(source).connected();
+    for mut connection in [Connection::to(&socket), connection] {
+        let response = connection.get("/");
+        let text = response.text();
+        assert!(text.contains(" 2 -> ") && !text.contains("socket:") && !text.contains("eventfd"), "{text}");
+    }
+}
