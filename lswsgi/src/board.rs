@@ -191,9 +191,10 @@ impl Slot {
 
     /// For how long the worker has been without a request; `None` while it has one, and before it was ready.
     pub(crate) fn idle_for(&self) -> Option<Duration> {
+        // In this order: a request that has just ended has left its end behind.
+        let is_idle = self.began.load(Ordering::Acquire) == 0;
         let since = self.idle_since.load(Ordering::Acquire);
-        let is_idle = self.began.load(Ordering::Acquire) == 0 && since != 0;
-        is_idle.then(|| Duration::from_millis(now().saturating_sub(since)))
+        (is_idle && since != 0).then(|| Duration::from_millis(now().saturating_sub(since)))
     }
 
     /// The request under way. `None`: none is, or it changes too fast to be caught, and so is not old.

@@ -13,12 +13,14 @@
 //! * `door`: the listening socket, and the connections that wait;
 //! * `source`: where workers come from: a template, or stand-ins while none is usable;
 //! * `forks`: the manager's own forks, and how it asks for one of the template;
+//! * `descriptors`: how many the manager may have;
 //! * `signals`: the manager's signals;
 //! * `exits`: how a process ended, in the words of the log;
 //! * `template`: the process that has Python, and forks workers;
 //! * `member`: a worker's side of the group.
 
 mod channel;
+mod descriptors;
 mod door;
 mod exits;
 mod forks;

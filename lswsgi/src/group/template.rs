@@ -13,6 +13,7 @@ use rustix::process::Pid;
 use crate::board::Board;
 use crate::error::Error;
 use crate::group::channel::{Channel, Incoming};
+use crate::group::descriptors;
 use crate::group::member::Member;
 use crate::group::message::{FromTemplate, ToTemplate};
 use crate::python::fork::{self, Forked};
@@ -51,6 +52,7 @@ pub(super) fn run(settings: &Settings, load: Load, channel: Channel, board: Boar
 pub(super) fn settle(channel: &Channel, manager: Pid) -> Result<(), Error> {
     parent::expect(manager);
     sys::close_all_but(channel.as_fd()).map_err(Error::system("cannot close the manager's descriptors"))?;
+    descriptors::restore();
     sys::handle_signals_as_template();
     sys::unblock_signals();
     sys::keep_from_children(Own::Channel, Some(channel.as_fd().as_raw_fd()));

@@ -20,6 +20,9 @@ const STACK: usize = 256 * 1024;
 /// discard of an unread body takes two seconds.
 const AFTERTHOUGHT: Duration = Duration::from_secs(3);
 
+/// How often a process that should be gone is looked at.
+const LINGERING: Duration = Duration::from_millis(100);
+
 /// Shortest wait: what is due may be about to end by itself.
 const LEAST: Duration = Duration::from_millis(10);
 
@@ -100,10 +103,9 @@ impl Watchdog {
         // Before its age: if it ends in between and another one begins, that one is not old.
         let request = answer::current();
         let Some(age) = self.slot.busy_for() else {
-            return match alarm::stopping_for() {
-                Some(since) => Some(self.graceful.saturating_sub(since).max(AFTERTHOUGHT)),
-                None => self.limit,
-            };
+            // One may have come and not begun yet. Its time is over when the stop's is.
+            let left = alarm::stopping_for().map(|since| self.graceful.saturating_sub(since).max(LINGERING));
+            return left.into_iter().chain(self.limit).min();
         };
         let grace = if answer::is_complete(request) { AFTERTHOUGHT } else { Duration::ZERO };
         let limits = [

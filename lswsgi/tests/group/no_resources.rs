@@ -52,3 +52,19 @@ fn without_descriptors_to_spare_those_workers_that_are_there_serve_on() {
         assert_eq!(group.connect().get("/").status, 200, "{}", group.said());
     }
 }
+
+#[test]
+fn the_soft_limit_of_descriptors_holds_for_the_application_and_not_for_the_manager() {
+    let source = "import resource\n\
+        def application(environ, start_response):\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'%d %d' % resource.getrlimit(resource.RLIMIT_NOFILE)]\n";
+    let start = application(source, 30).env("LSAPI_MAX_IDLE_CHILDREN", "30");
+    let group = Group::start(below(start, &["prlimit", "--nofile=24:500"]));
+    let mut connections: Vec<_> = (0..30).map(|_| group.connect()).collect();
+    for connection in &mut connections {
+        assert_eq!(connection.get("/").text(), "24 500", "{}", group.said());
+    }
+    assert_eq!(group.workers().len(), 30, "{}", group.said());
+    assert!(!group.said().contains("Too many open files"), "{}", group.said());
+}

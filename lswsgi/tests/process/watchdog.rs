@@ -195,6 +195,21 @@ fn a_graceful_stop_has_an_end() {
 }
 
 #[test]
+fn a_request_that_crosses_the_stop_has_no_more_time_than_others() {
+    let (mut worker, mut connection) =
+        Start::application(APPLICATION).arg("--graceful-timeout").arg("1").connected();
+    connection.get("/");
+    worker.signal("TERM");
+    let mut rest = Response::default();
+    assert_eq!(connection.next(&mut rest), Event::Packet(PacketType::ConnClose));
+    // The stop has been noted, and no request is under way.
+    let begun = Instant::now();
+    assert_eq!(connection.get("/rest").status, 503, "{}", worker.log());
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}: {}", begun.elapsed(), worker.log());
+    assert_eq!(worker.wait().code(), Some(0), "{}", worker.log());
+}
+
+#[test]
 fn a_request_that_ends_before_the_graceful_timeout_is_not_touched() {
     let (mut worker, mut connection) =
         Start::application(APPLICATION).arg("--graceful-timeout").arg("5").connected();

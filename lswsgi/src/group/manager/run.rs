@@ -12,6 +12,7 @@ use crate::board::{Board, Order};
 use crate::endpoint::{Endpoint, Listener};
 use crate::error::Error;
 use crate::group::channel::Channel;
+use crate::group::descriptors;
 use crate::group::door::Door;
 use crate::group::exits::OutOfMemory;
 use crate::group::policy::Policy;
@@ -80,6 +81,7 @@ pub(crate) fn run(settings: &Settings, listener: Listener, by_hand: bool) -> Res
     let policy = Policy::new(settings);
     // Workers whose exit handlers run keep their slot while another serves in their place.
     let board = Board::new(2 * policy.most()).map_err(Error::system("cannot get memory for the group"))?;
+    descriptors::raise(policy.most());
     let own = getpid();
     set_child_subreaper(Some(own)).map_err(Error::system("cannot become the parent of the workers"))?;
     let endpoint = Endpoint::Listening(listener);
