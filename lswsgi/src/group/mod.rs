@@ -11,7 +11,7 @@
 //! * `manager`: the first process: waits, asks the policy, acts;
 //! * `policy`: what is to be done about the `workers`, the table of them; `overdue`: about those that do not do as they should;
 //! * `door`: the listening socket, and the connections that wait;
-//! * `source`: where workers come from: a template, or stand-ins while none is usable;
+//! * `source`: where workers come from: a template, or stand-ins while none is usable; `life`: the template there is;
 //! * `forks`: the manager's own forks, and how it asks for one of the template;
 //! * `descriptors`: how many the manager may have;
 //! * `signals`: the manager's signals;
@@ -24,6 +24,7 @@ mod descriptors;
 mod door;
 mod exits;
 mod forks;
+mod life;
 mod manager;
 mod member;
 mod message;

@@ -7,13 +7,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Pid;
 
 use crate::board::Board;
 use crate::error::Error;
 use crate::group::channel::{Channel, Incoming};
 use crate::group::exits::Exit;
 use crate::group::forks;
+use crate::group::life::{Last, Process, Retry, Template};
 use crate::group::message::FromTemplate;
 use crate::group::workers::Measure;
 use crate::settings::{Load, Settings};
@@ -64,49 +65,6 @@ pub(super) struct Source<'a> {
     closing: bool,
 }
 
-/// The template there is.
-#[derive(Debug)]
-enum Template {
-    /// None, until the next is started.
-    Absent(Retry),
-    /// One that is getting ready.
-    Starting(Process),
-    /// One that forks workers.
-    Ready(Process),
-}
-
-/// When the next template is started.
-#[derive(Debug)]
-enum Retry {
-    Now,
-    When(Watch),
-}
-
-/// A template's process.
-#[derive(Debug)]
-struct Process {
-    pid: Pid,
-    channel: Channel,
-    since: Instant,
-    /// Its channel has ended: nothing more comes from it but its status.
-    over: bool,
-    /// It has been killed by us.
-    killed: bool,
-    /// What it said last of why it ends, or why it was ended.
-    last: Option<Last>,
-    /// The state of the application's file before it was imported.
-    file: Option<Stamp>,
-    /// A worker of it exists, or has.
-    has_forked: bool,
-}
-
-/// Why a template ends.
-#[derive(Debug)]
-enum Last {
-    Failed(u8, String),
-    Threads,
-}
-
 /// What the template had to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
@@ -148,17 +106,17 @@ impl<'a> Source<'a> {
 
     /// The channel to listen on.
     pub(super) fn channel(&self) -> Option<&Channel> {
-        self.process().filter(|process| !process.over).map(|process| &process.channel)
+        self.template.process().filter(|process| !process.over).map(|process| &process.channel)
     }
 
     /// Whether it is the template that is process `pid`.
     pub(super) fn is_template(&self, pid: Pid) -> bool {
-        self.process().is_some_and(|process| process.pid == pid)
+        self.template.process().is_some_and(|process| process.pid == pid)
     }
 
     /// Whether there is a template.
     pub(super) fn has_template(&self) -> bool {
-        self.process().is_some()
+        self.template.process().is_some()
     }
 
     /// Whether requests are answered with an error: the last template failed, and there is none that is ready.
@@ -197,12 +155,12 @@ impl<'a> Source<'a> {
             Template::Ready(_) if self.asked.is_empty() => return self.paused_until.filter(|&at| at > now),
             Template::Ready(_) => self.asked_at + ANSWER,
         };
-        let pid = self.process().filter(|process| !process.killed).map(|process| process.pid)?;
+        let pid = self.template.process().filter(|process| !process.killed).map(|process| process.pid)?;
         if now < limit {
             return Some(limit);
         }
         log::error(format_args!("template {pid} does not get on; ending it"));
-        self.kill();
+        self.template.kill();
         None
     }
 
@@ -236,7 +194,7 @@ impl<'a> Source<'a> {
     /// What the template has to say.
     pub(super) fn read(&mut self, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
-        while let Some(process) = self.process_mut().filter(|process| !process.over) {
+        while let Some(process) = self.template.process_mut().filter(|process| !process.over) {
             let message = match process.channel.receive() {
                 Incoming::Message(bytes, _) => FromTemplate::decode(&bytes),
                 Incoming::Nothing => break,
@@ -247,7 +205,8 @@ impl<'a> Source<'a> {
             };
             match message {
                 Ok(FromTemplate::Ready { .. }) => {
-                    self.ready();
+                    self.template.ready();
+                    self.paused_until = None;
                     events.push(Event::Ready);
                 }
                 Ok(FromTemplate::Threads { names }) => {
@@ -343,13 +302,13 @@ impl<'a> Source<'a> {
                 format!("{stillborn} workers in a row ended before they were ready; the last one {exit}");
             process.last = Some(Last::Failed(exit_code::IMPORT, reason));
             self.stillborn = 0;
-            self.kill();
+            self.template.kill();
         }
     }
 
     /// What the manager has done to the template there is.
     pub(super) fn measure(&self) -> Option<Measure> {
-        self.process().filter(|process| process.killed).map(|_| Measure::Kill)
+        self.template.process().filter(|process| process.killed).map(|_| Measure::Kill)
     }
 
     /// Why the last template failed.
@@ -360,26 +319,12 @@ impl<'a> Source<'a> {
     /// The group stops: the template ends, and no other is started.
     pub(super) fn close(&mut self) {
         self.closing = true;
-        self.kill();
+        self.template.kill();
     }
 
     /// Whether there will be no other template than the one there is.
     pub(super) fn is_closed(&self) -> bool {
         self.closing
-    }
-
-    fn process(&self) -> Option<&Process> {
-        match &self.template {
-            Template::Absent(_) => None,
-            Template::Starting(process) | Template::Ready(process) => Some(process),
-        }
-    }
-
-    fn process_mut(&mut self) -> Option<&mut Process> {
-        match &mut self.template {
-            Template::Absent(_) => None,
-            Template::Starting(process) | Template::Ready(process) => Some(process),
-        }
     }
 
     fn application(&self) -> Option<&Path> {
@@ -392,17 +337,7 @@ impl<'a> Source<'a> {
         match forks::template(self.settings, self.load, self.board, self.manager) {
             Ok((pid, channel)) => {
                 log::debug(format_args!("template {pid} started"));
-                let process = Process {
-                    pid,
-                    channel,
-                    since: now,
-                    over: false,
-                    killed: false,
-                    last: None,
-                    file,
-                    has_forked: false,
-                };
-                self.template = Template::Starting(process);
+                self.template = Template::Starting(Process::new(pid, channel, file, now));
             }
             Err(error) => {
                 log::error(format_args!("cannot start a template: {error}; trying again in 1 s"));
@@ -410,22 +345,6 @@ impl<'a> Source<'a> {
                 self.template = Template::Absent(Retry::When(nowhere));
             }
         }
-    }
-
-    fn ready(&mut self) {
-        let template = std::mem::replace(&mut self.template, Template::Absent(Retry::Now));
-        self.template = match template {
-            Template::Starting(process) => Template::Ready(process),
-            other => other,
-        };
-        self.paused_until = None;
-    }
-
-    fn kill(&mut self) {
-        let Some(process) = self.process_mut().filter(|process| !process.killed) else { return };
-        process.killed = true;
-        // One that has ended already is as good as killed.
-        let _ = kill_process(process.pid, Signal::KILL);
     }
 
     fn pause(&mut self, error: &io::Error, now: Instant) {
