@@ -23,7 +23,9 @@ pub(crate) struct Group {
 /// lswsgi with `source` as its application and up to `children` workers.
 pub(crate) fn application(source: &str, children: u32) -> Start {
     let start = Start::application(source).arg("--log-level").arg("debug");
-    start.env("LSAPI_CHILDREN", &children.to_string())
+    let start = start.env("LSAPI_CHILDREN", &children.to_string());
+    // On a busy machine any pause may be the second after which an idle worker is surplus, and its connection is ended.
+    start.env("LSAPI_MAX_IDLE_CHILDREN", &children.max(1).to_string())
 }
 
 /// Puts a program in front of lswsgi, which is to start what its arguments name.
