@@ -45,9 +45,10 @@ impl Manager<'_> {
         self.last_done(slot, None, now);
         let Some(worker) = self.workers.remove(slot) else { return };
         let reason = self.links.remove(&slot).and_then(|link| link.reason);
-        // One that is told to leave before it is ready does so without a word.
+        // Without a word leaves who is told to before it is ready, and whose request the graceful timeout ends.
         let is_told = self.board.slots.get(slot).is_some_and(|slot| slot.ordered().is_leave());
-        let reason = reason.or_else(|| (!worker.was_ready && is_told).then(|| "stop".to_owned()));
+        let is_stop = is_told && (!worker.was_ready || self.stopping.is_some());
+        let reason = reason.or_else(|| is_stop.then(|| "stop".to_owned()));
         if self.is_recycled(slot) && self.replacement.is_none() {
             self.end_recycling();
         }
