@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use lsapi::RequestBuilder;
 use rustix::process::Signal;
 
 use crate::group::{self, Group, application, eventually};
@@ -20,7 +21,9 @@ const SOURCE: &str = "import os\n\
 /// Starts `count` workers by as many connections at the same time, which then end.
 fn occupy(group: &Group, count: usize) -> Vec<u32> {
     let mut connections: Vec<_> = (0..count).map(|_| group.connect()).collect();
-    connections.iter_mut().map(|connection| connection.get("/").text().parse().expect("a pid")).collect()
+    // All at once: whoever waits for the others' answers may be idle for so long that it is surplus.
+    connections.iter_mut().for_each(|connection| connection.send(&RequestBuilder::get("/").encode()));
+    connections.iter_mut().map(|connection| connection.response().text().parse().expect("a pid")).collect()
 }
 
 #[test]
@@ -31,7 +34,7 @@ fn surplus_workers_leave_at_once_and_as_many_as_are_allowed_stay() {
     let left = group.logs(5, "left: surplus (LSAPI_MAX_IDLE_CHILDREN)");
     // A worker counts as idle after a second, and leaves within another.
     let waited = begun.elapsed();
-    assert!(waited > Duration::from_millis(900) && waited < Duration::from_millis(3000), "{waited:?}");
+    assert!(waited > Duration::from_millis(900) && waited < Duration::from_secs(4), "{waited:?}");
     assert_eq!((left.len(), group.workers().len()), (5, 3), "{}", group.said());
     std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(group.workers().len(), 3, "{}", group.said());
