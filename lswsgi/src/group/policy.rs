@@ -85,21 +85,21 @@ impl Policy {
     }
 
     /// The free worker that gets a connection: always the same one if it can, so that the others age and leave. That is the
-    /// one that has served most, and not the one that has served last: they would take turns on a busy machine.
+    /// one in the lowest slot, and not the one that has served last or most: one late report on a busy machine would make
+    /// another the favourite.
     pub(super) fn place(&self, workers: &Workers) -> Option<usize> {
         let free = workers.iter().filter(|(_, worker)| worker.is_free());
-        free.max_by_key(|(_, worker)| preference(worker)).map(|(slot, _)| slot)
+        free.max_by_key(preference).map(|(slot, _)| slot)
     }
 
     /// Whether a worker is likely to report the end of its connection any moment, which would save a fork or the waking of
     /// a further worker: one that would be preferred to all that are free has just ended a request.
     pub(super) fn is_worth_waiting(&self, workers: &Workers, now: Instant) -> bool {
-        let free = workers.iter().filter(|(_, worker)| worker.is_free());
-        let best = free.map(|(_, worker)| preference(worker)).max();
-        let mut better = workers.staying().map(|(_, worker)| worker).filter(|worker| {
-            worker.holds && worker.taken && best.is_none_or(|best| preference(worker) > best)
+        let best = workers.iter().filter(|(_, worker)| worker.is_free()).map(|free| preference(&free)).max();
+        let mut better = workers.staying().filter(|entry| {
+            entry.1.holds && entry.1.taken && best.is_none_or(|best| preference(entry) > best)
         });
-        better.any(|worker| match worker.activity {
+        better.any(|(_, worker)| match worker.activity {
             Activity::Busy(_) => worker.is_ending,
             // Not one that has been handed a connection and has not seen a request on it.
             Activity::Idle(idle) => idle < JUST_ENDED && idle < now - worker.since,
@@ -263,8 +263,8 @@ impl Policy {
 }
 
 /// What makes one free worker better than another.
-const fn preference(worker: &Worker) -> (bool, u64, Instant) {
-    (!worker.stand_in, worker.requests, worker.since)
+const fn preference((slot, worker): &(usize, &Worker)) -> (bool, Reverse<usize>) {
+    (!worker.stand_in, Reverse(*slot))
 }
 
 #[cfg(test)]
@@ -336,16 +336,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_connection_goes_to_the_free_worker_that_has_served_most() {
+    fn a_connection_goes_to_the_free_worker_in_the_lowest_slot() {
         let now = Instant::now();
-        let mut workers = table(&[Free(10), Free(500), Quiet(5), Free(20)], now);
-        workers.get_mut(1).unwrap().requests = 7;
-        workers.get_mut(2).unwrap().requests = 99;
+        let mut workers = table(&[Quiet(5), Free(500), Free(10), Free(20)], now);
         assert_eq!(policy().place(&workers), Some(1));
-        // One that serves the application rather than a stand-in, whatever that has served.
+        // One that serves the application rather than a stand-in.
         workers.get_mut(1).unwrap().stand_in = true;
-        assert_eq!(policy().place(&workers), Some(0));
-        for slot in [0, 3] {
+        assert_eq!(policy().place(&workers), Some(2));
+        for slot in [2, 3] {
             workers.get_mut(slot).unwrap().is_stopped = true;
         }
         workers.get_mut(1).unwrap().order = Order::LeaveSurplus;
@@ -403,10 +401,6 @@ pub(super) mod tests {
         let now = Instant::now();
         let worth = |kinds: &[Kind], change: &dyn Fn(&mut Workers)| {
             let mut workers = table(kinds, now);
-            for (slot, kind) in kinds.iter().enumerate() {
-                let served = u64::from(matches!(kind, Quiet(_) | Busy(_)));
-                workers.get_mut(slot).unwrap().requests = served;
-            }
             change(&mut workers);
             policy().is_worth_waiting(&workers, now)
         };
@@ -415,7 +409,7 @@ pub(super) mod tests {
         assert!(!worth(&[Quiet(5000), Free(900)], &as_is), "that connection is being kept");
         assert!(!worth(&[Busy(5), Free(900)], &as_is));
         assert!(worth(&[Busy(5)], &|workers| workers.get_mut(0).unwrap().is_ending = true));
-        assert!(!worth(&[Quiet(5), Free(5)], &|workers| workers.get_mut(1).unwrap().requests = 9));
+        assert!(!worth(&[Free(5), Quiet(5)], &as_is), "the free one is preferred");
         // No request has come on the connection it has now.
         assert!(!worth(&[Quiet(5)], &|workers| workers.get_mut(0).unwrap().since = now));
     }

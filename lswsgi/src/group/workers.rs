@@ -74,8 +74,6 @@ pub(super) struct Worker {
     pub(super) activity: Activity,
     /// The end of the response to its last request has left.
     pub(super) is_ending: bool,
-    /// Requests it has begun.
-    pub(super) requests: u64,
 }
 
 impl Worker {
@@ -97,7 +95,6 @@ impl Worker {
             is_stopped: false,
             activity: Activity::Unknown,
             is_ending: false,
-            requests: 0,
         }
     }
 
@@ -218,7 +215,6 @@ impl Workers {
                 (None, None) => Activity::Unknown,
             };
             worker.is_ending = slot.is_ending();
-            worker.requests = slot.requests();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which worker gets a connection: the one that was idle last, so that the others age and leave.
+//! Which worker gets a connection: always the same one if possible, so that the others age and leave.
 
 use std::collections::HashMap;
 use std::time::Duration;
