@@ -16,9 +16,9 @@ pub fn command_of_cases(args: &RunArgs) -> String {
     let options = [
         ("--connect", args.connect.as_ref().map(ToString::to_string)),
         ("--role", args.role.clone()),
-        ("--subject", Some(args.subject.clone()).filter(|subject| subject != DEFAULT_SUBJECT)),
-        ("--user", args.user.clone()),
-        ("--binary", path(&args.binary)),
+        ("--subject", Some(args.subject.name.clone()).filter(|subject| subject != DEFAULT_SUBJECT)),
+        ("--user", args.subject.user.clone()),
+        ("--binary", path(&args.subject.binary)),
         ("--scenarios", path(&args.select.scenarios)),
         ("--waivers", path(&args.verdict.waivers)),
         ("--timeout", Some(timeout).filter(|timeout| timeout != DEFAULT_TIMEOUT)),

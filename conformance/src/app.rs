@@ -12,7 +12,7 @@ use mock_lsws::scenario::{Capability, Declared, Scenario, json_schema};
 
 use crate::cli::{
     Cli, Command, CoverageArgs, DEFAULT_SUBJECT, FlakyArg, InitSubjectArgs, OrderArgs, ProxyArgs, RunArgs,
-    SelectArgs, SoakArgs, SoakMode, VerdictArgs,
+    SelectArgs, SoakArgs, SoakMode, SubjectArgs, VerdictArgs,
 };
 use crate::coverage::coverage;
 use crate::event::Event;
@@ -66,7 +66,7 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
     let probes = catalog::probes(&root, &declared)?;
     let subject = subject?;
     let waivers = Waivers::load(args.verdict.waivers.as_deref(), &root, &subject.name)?;
-    let last_run = LastRun::of(&subject.name, &checkout::subject_file(&args.subject, &root), &root);
+    let last_run = LastRun::of(&subject.name, &checkout::subject_file(&args.subject.name, &root), &root);
     let mut filter = filter(&args.select);
     if args.rerun_failed {
         let open = last_run.as_ref().ok_or(Error::NoStateFolder)?.open_cases()?;
@@ -83,12 +83,7 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
     Reports::check(&args.reports).map_err(Error::BadReport)?;
     let spawner = own_program()?;
     let runtime = runtime()?;
-    let wishes = Wishes {
-        binary: args.binary.as_deref(),
-        user: args.user.as_deref(),
-        checkout: root.parent().unwrap_or(&root),
-        spawner: &spawner,
-    };
+    let wishes = wishes(&args.subject, &root, &spawner);
     // The copies, if any, are there until the run is over.
     let (place, _copies) = runtime.block_on(subject.deploy(&wishes, &say))?;
     let order = order(&args.order);
@@ -126,17 +121,12 @@ fn run(args: &RunArgs) -> Result<u8, Error> {
 
 fn run_soak(args: &SoakArgs) -> Result<u8, Error> {
     let root = checkout::scenarios(args.scenarios.as_deref())?;
-    let subject = Subject::load(&args.subject, &root)?;
+    let subject = Subject::load(&args.subject.name, &root)?;
     if !subject.provides.contains(&Capability::Wsgi) {
         return Err(SoakError::NotWsgi { subject: subject.name }.into());
     }
     let spawner = own_program()?;
-    let wishes = Wishes {
-        binary: args.binary.as_deref(),
-        user: args.user.as_deref(),
-        checkout: root.parent().unwrap_or(&root),
-        spawner: &spawner,
-    };
+    let wishes = wishes(&args.subject, &root, &spawner);
     let runtime = runtime()?;
     // The copies, if any, are there until the soak is over.
     let (place, _copies) = runtime.block_on(subject.deploy(&wishes, &say))?;
@@ -159,6 +149,16 @@ fn run_soak(args: &SoakArgs) -> Result<u8, Error> {
     runtime.block_on(soak::run(soak))
 }
 
+/// How the subject is to be deployed.
+fn wishes<'a>(args: &'a SubjectArgs, root: &'a Path, spawner: &'a Path) -> Wishes<'a> {
+    Wishes {
+        binary: args.binary.as_deref(),
+        user: args.user.as_deref(),
+        checkout: root.parent().unwrap_or(root),
+        spawner,
+    }
+}
+
 /// Tells the user what happens before anything runs.
 fn say(what: &str) {
     anstream::eprintln!("conformance: {what}");
@@ -172,12 +172,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 
 /// The subject that the command line names, or the application it says how to reach.
 fn subject(args: &RunArgs, root: &Path) -> Result<Subject, Error> {
-    let Some(address) = &args.connect else { return Subject::load(&args.subject, root) };
+    let Some(address) = &args.connect else { return Subject::load(&args.subject.name, root) };
     let role = args.role.as_deref();
     let subject = match role {
         // What is known about the shipped subject says nothing about whatever listens there.
-        Some(role) if args.subject == DEFAULT_SUBJECT => Subject::single(address, role),
-        _ => Subject::load(&args.subject, root)?,
+        Some(role) if args.subject.name == DEFAULT_SUBJECT => Subject::single(address, role),
+        _ => Subject::load(&args.subject.name, root)?,
     };
     Ok(subject.running_at(address, role, &own_program()?)?)
 }

@@ -128,12 +128,12 @@ pub struct SelectArgs {
     pub scenarios: Option<PathBuf>,
 }
 
-/// How to run them.
+/// What to test.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub struct SubjectArgs {
     /// The application under test: a name from scenarios/subjects, or the path of a subject file
-    #[arg(long, value_name = "SUBJECT", default_value = DEFAULT_SUBJECT)]
-    pub subject: String,
+    #[arg(long = "subject", value_name = "SUBJECT", default_value = DEFAULT_SUBJECT)]
+    pub name: String,
     /// The subject's binary, instead of the one its file leads to
     #[arg(long, value_name = "FILE")]
     pub binary: Option<PathBuf>,
@@ -141,6 +141,14 @@ pub struct RunArgs {
     /// which is `nobody` where it says nothing]
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
+}
+
+/// How to run them.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// What is tested.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
     /// An application that runs already. Cases about its process are skipped.
     #[arg(
         long,
@@ -229,16 +237,9 @@ pub struct SoakArgs {
     /// How long, in seconds
     #[arg(long, value_name = "N", conflicts_with = "minutes")]
     pub seconds: Option<NonZeroU32>,
-    /// The application under test: a name from scenarios/subjects, or the path of a subject file; it has to run WSGI
-    /// applications
-    #[arg(long, value_name = "SUBJECT", default_value = DEFAULT_SUBJECT)]
-    pub subject: String,
-    /// The subject's binary, instead of the one its file leads to
-    #[arg(long, value_name = "FILE")]
-    pub binary: Option<PathBuf>,
-    /// The user the subject runs as, or `self` for your own
-    #[arg(long, value_name = "NAME")]
-    pub user: Option<String>,
+    /// What is soaked: it has to run WSGI applications.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
     /// As what it is started
     #[arg(long, value_name = "MODE", default_value = "group")]
     pub mode: SoakMode,

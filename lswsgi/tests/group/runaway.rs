@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::group::{self, Group, application};
 use crate::processes;
-use crate::support::{Connection, Event, Response, Start};
+use crate::support::{Connection, ENDLESS, Event, Response, Start};
 
 /// What a request may take, and what a process may outlive the signal that should end it.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -17,23 +17,6 @@ const KILL_AFTER: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_secs(2);
 
 const SOURCE: &str = "
-import collections, ctypes, itertools, signal, time
-
-def spin():
-    while True: pass
-
-def rest():
-    time.sleep(3600)
-
-def deaf():
-    # Not by way of Python, whose handlers the runtime keeps an eye on.
-    ctypes.CDLL(None).signal(signal.SIGTERM, ctypes.c_void_p(1))
-    while True: time.sleep(.01)
-
-def hold():
-    # Runs in C: looks for no signal, and never lets the GIL go.
-    collections.deque(itertools.repeat(None), maxlen=0)
-
 def begin():
     yield b'part'
     rest()
@@ -45,7 +28,10 @@ def application(environ, start_response):
 ";
 
 fn start() -> Start {
-    application(SOURCE, 2).env("LSAPI_MAX_PROCESS_TIME", "1").arg("--kill-after").arg("1")
+    application(&[ENDLESS, SOURCE].concat(), 2)
+        .env("LSAPI_MAX_PROCESS_TIME", "1")
+        .arg("--kill-after")
+        .arg("1")
 }
 
 /// Sends `path` and waits for what comes of it, while another worker serves others. Returns also when its worker had it.

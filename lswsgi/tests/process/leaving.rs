@@ -104,17 +104,6 @@ fn a_stop_ends_an_idle_connection_at_once_and_a_busy_one_after_its_response() {
 }
 
 #[test]
-fn a_second_interrupt_does_not_wait_for_the_request() {
-    let (mut worker, mut connection) = Start::application(APPLICATION).connected();
-    connection.send(&RequestBuilder::get("/wait").encode());
-    worker.wait_log("running");
-    worker.signal("INT");
-    worker.wait_signals();
-    worker.signal("INT");
-    assert_eq!(worker.wait().code(), Some(130));
-}
-
-#[test]
 fn a_stop_ends_a_waiting_listener_at_once() {
     let (mut worker, _path) = Start::application(APPLICATION).listening();
     worker.signal("TERM");

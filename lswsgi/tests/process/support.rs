@@ -19,6 +19,27 @@ use tempfile::TempDir;
 /// Longest any single event may take on a busy machine. Nothing waits this long unless something is wrong.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Functions in Python that do not end by themselves, each in another way.
+pub(crate) const ENDLESS: &str = "
+import collections, ctypes, itertools, os, signal, time
+
+def spin():
+    while True: pass
+
+def rest():
+    time.sleep(3600)
+
+def deaf():
+    # Not by way of Python, whose handlers the runtime keeps an eye on.
+    ctypes.CDLL(None).signal(signal.SIGTERM, ctypes.c_void_p(1))
+    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+    while True: time.sleep(.01)
+
+def hold():
+    # Runs in C: looks for no signal, and never lets the GIL go.
+    collections.deque(itertools.repeat(None), maxlen=0)
+";
+
 /// A running lswsgi. Killed and reaped when dropped.
 pub(crate) struct Worker {
     child: Child,

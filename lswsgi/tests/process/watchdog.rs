@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lsapi::{PacketType, RequestBuilder};
 
-use crate::support::{Connection, Event, Response, Start, Worker};
+use crate::support::{Connection, ENDLESS, Event, Response, Start, Worker};
 
 /// What a request may take in these tests.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -15,23 +15,7 @@ const SLACK: Duration = Duration::from_secs(2);
 const RUNAWAY: Option<i32> = Some(10);
 
 const APPLICATION: &str = "
-import collections, ctypes, itertools, os, signal, threading, time
-
-def spin():
-    while True: pass
-
-def rest():
-    time.sleep(3600)
-
-def deaf():
-    # Not by way of Python, whose handlers the runtime keeps an eye on.
-    ctypes.CDLL(None).signal(signal.SIGTERM, ctypes.c_void_p(1))
-    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
-    while True: time.sleep(.01)
-
-def hold():
-    # Runs in C: looks for no signal, and never lets the GIL go.
-    collections.deque(itertools.repeat(None), maxlen=0)
+import threading
 
 def wait():
     print('running')
@@ -63,7 +47,7 @@ def application(environ, start_response):
 const ANSWERED: [&str; 5] = ["REQ_RECEIVED", "RESP_HEADER", "RESP_STREAM", "CONN_CLOSE", "RESP_END"];
 
 fn start() -> Start {
-    Start::application(APPLICATION).env("LSAPI_MAX_PROCESS_TIME", "1")
+    Start::application(&[ENDLESS, APPLICATION].concat()).env("LSAPI_MAX_PROCESS_TIME", "1")
 }
 
 fn is_answered(function: &str) {
@@ -176,7 +160,8 @@ fn work_after_the_response_has_its_time_too() {
 
 #[test]
 fn a_graceful_stop_has_an_end() {
-    let (mut worker, path) = Start::application(APPLICATION).arg("--graceful-timeout").arg("1").listening();
+    let (mut worker, path) =
+        Start::application(&[ENDLESS, APPLICATION].concat()).arg("--graceful-timeout").arg("1").listening();
     let mut connection = Connection::to(&path);
     connection.send(&RequestBuilder::get("/wait").encode());
     worker.wait_log("running");
@@ -197,7 +182,7 @@ fn a_graceful_stop_has_an_end() {
 #[test]
 fn a_request_that_crosses_the_stop_has_no_more_time_than_others() {
     let (mut worker, mut connection) =
-        Start::application(APPLICATION).arg("--graceful-timeout").arg("1").connected();
+        Start::application(&[ENDLESS, APPLICATION].concat()).arg("--graceful-timeout").arg("1").connected();
     connection.get("/");
     worker.signal("TERM");
     let mut rest = Response::default();
@@ -212,7 +197,7 @@ fn a_request_that_crosses_the_stop_has_no_more_time_than_others() {
 #[test]
 fn a_request_that_ends_before_the_graceful_timeout_is_not_touched() {
     let (mut worker, mut connection) =
-        Start::application(APPLICATION).arg("--graceful-timeout").arg("5").connected();
+        Start::application(&[ENDLESS, APPLICATION].concat()).arg("--graceful-timeout").arg("5").connected();
     connection.send(&RequestBuilder::get("/wait").encode());
     worker.wait_log("running");
     worker.signal("TERM");
