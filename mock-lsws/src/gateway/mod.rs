@@ -1,0 +1,14 @@
+//! External applications while they serve: processes, connections, and the way of one request through them.
+//!
+//! Owns the pool of connections, the queue in front of it, how often a request is sent, time limits, and when an
+//! application is started. What its bytes mean is the reply's; what the client sees of it is the front's.
+
+mod app;
+mod exchange;
+mod launcher;
+
+pub(crate) use app::Gateway;
+pub use app::{GatewayError, Timing};
+pub use exchange::ExchangeRecord;
+pub(crate) use exchange::{AppRequest, Dispatch, Exchange};
+pub use launcher::Launcher;

@@ -1,0 +1,5 @@
+//! Which part of the configuration a request falls under.
+
+mod router;
+
+pub(crate) use router::{Route, Router};
