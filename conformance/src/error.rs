@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mock_lsws::scenario::ScenarioError;
+use mock_lsws::FileError;
 
 use crate::exit_code;
 use crate::report::ReportError;
@@ -42,13 +42,13 @@ pub enum Error {
     },
     /// Scenario files are wrong.
     #[error("{}", list(.0))]
-    BadScenarios(Vec<ScenarioError>),
+    BadScenarios(Vec<FileError>),
     /// The subject file is wrong.
     #[error(transparent)]
-    BadSubject(ScenarioError),
+    BadSubject(FileError),
     /// The file of waivers is wrong.
     #[error(transparent)]
-    BadWaivers(ScenarioError),
+    BadWaivers(FileError),
     /// The filters leave nothing.
     #[error(
         "no case is selected by {patterns}: `conformance list --class must,should,detail` shows all there are"
@@ -147,6 +147,6 @@ fn not_written(error: &std::io::Error) -> String {
     }
 }
 
-fn list(errors: &[ScenarioError]) -> String {
+fn list(errors: &[FileError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

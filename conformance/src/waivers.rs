@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mock_lsws::scenario::{Scenario, ScenarioError};
+use mock_lsws::FileError;
+use mock_lsws::scenario::Scenario;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
@@ -69,8 +70,8 @@ impl Waivers {
         Self::parse(&checkout::shown(&path), &text, subject).map_err(Error::BadWaivers)
     }
 
-    fn parse(path: &Path, text: &str, subject: &str) -> Result<Self, ScenarioError> {
-        let at = |offset: usize, message: &str| ScenarioError::at(path, text, offset, message);
+    fn parse(path: &Path, text: &str, subject: &str) -> Result<Self, FileError> {
+        let at = |offset: usize, message: &str| FileError::at(path, text, offset, message);
         let table: FileTable = toml::from_str(text)
             .map_err(|error| at(error.span().map_or(0, |span| span.start), error.message()))?;
         let mut waivers = Vec::new();

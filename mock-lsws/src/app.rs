@@ -33,6 +33,7 @@ pub struct AppCommand {
     args: Vec<OsString>,
     closed_input: bool,
     env: Vec<(OsString, OsString)>,
+    exact_environment: Option<Vec<OsString>>,
     directory: Option<PathBuf>,
     umask: u32,
     nice: Option<i32>,
@@ -42,7 +43,7 @@ pub struct AppCommand {
 }
 
 /// Where descriptor 2 of the application leads.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AppLog {
     /// To the standard error of this program.
     #[default]
@@ -72,6 +73,7 @@ impl AppCommand {
             args: Vec::new(),
             closed_input: false,
             env: Vec::new(),
+            exact_environment: None,
             directory: None,
             umask: DEFAULT_UMASK,
             nice: None,
@@ -116,6 +118,14 @@ impl AppCommand {
         env: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
         self.env.extend(env.into_iter().map(|(key, value)| (key.into(), value.into())));
+        self
+    }
+
+    /// Sets the whole environment of the process, `KEY=VALUE`, in order. The configured one then only tells the working
+    /// directory and the log.
+    #[must_use]
+    pub(crate) fn exact_environment(mut self, environment: Vec<OsString>) -> Self {
+        self.exact_environment = Some(environment);
         self
     }
 
@@ -177,7 +187,7 @@ impl AppCommand {
     /// The environment of the process, `KEY=VALUE`, in order.
     #[must_use]
     pub fn environment(&self) -> Vec<OsString> {
-        environment::server_list(&self.env)
+        self.exact_environment.clone().unwrap_or_else(|| environment::generic(&self.env, None))
     }
 
     /// The directory the process starts in.

@@ -44,6 +44,7 @@ mod connection;
 mod environment;
 mod exit;
 pub mod exit_code;
+mod file_error;
 mod gateway;
 mod hand_over;
 mod hexdump;
@@ -72,6 +73,7 @@ pub use connection::{
 };
 pub use environment::PROCESS_COUNT_VARIABLES;
 pub use exit::Exit;
+pub use file_error::FileError;
 pub use gateway::{ExchangeRecord, GatewayError, Launcher, Timing};
 pub use hand_over::{DEFAULT_BACKLOG, ListenError, Listener, socketpair};
 pub use hexdump::Hexdump;

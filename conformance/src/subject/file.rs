@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mock_lsws::scenario::{Capability, Declared, Mode, ScenarioError};
+use mock_lsws::FileError;
+use mock_lsws::scenario::{Capability, Declared, Mode};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -67,8 +68,8 @@ pub(super) fn load(name: &str, scenarios: &Path) -> Result<Subject, Error> {
 }
 
 /// Reads `text`, the content of `path`.
-pub(super) fn parse(path: &Path, text: &str) -> Result<Subject, ScenarioError> {
-    let bad = |offset: usize, message: &str| ScenarioError::at(&checkout::shown(path), text, offset, message);
+pub(super) fn parse(path: &Path, text: &str) -> Result<Subject, FileError> {
+    let bad = |offset: usize, message: &str| FileError::at(&checkout::shown(path), text, offset, message);
     let table: SubjectTable = toml::from_str(text)
         .map_err(|error| bad(error.span().map_or(0, |span| span.start), error.message()))?;
     let words = table.command.get_ref();

@@ -1,13 +1,36 @@
-//! An external application (`extProcessor`).
+//! An external application (`extProcessor`): its settings, and what follows from them together.
 
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Address, AppLog, User};
+use super::app_kind::{AppKind, RunOnStartUp, WsgiApp};
+use crate::{Address, AppCommand, AppLog, DEFAULT_BACKLOG, DEFAULT_UMASK, Resource, User, environment};
+
+/// Right values of `maxConns`.
+pub const MAX_CONNS: RangeInclusive<u32> = 1..=10_000;
+/// Right values of `instances`.
+pub const INSTANCES: RangeInclusive<u32> = 1..=10_000;
+/// Right values of `backlog`.
+pub const BACKLOG: RangeInclusive<i32> = 1..=100;
+/// Right values of `priority`.
+pub const PRIORITY: RangeInclusive<i32> = -20..=20;
+/// Words in `path`, the program among them.
+pub(super) const MAX_WORDS: usize = 255;
+/// Right values of `umask`.
+pub const UMASK: RangeInclusive<u32> = 0..=0o777;
 
 /// An external application, as the real server's configuration describes one.
-#[derive(Clone, Debug)]
+///
+/// ```
+/// use mock_lsws::config::ExternalApp;
+///
+/// let app = ExternalApp::new("shop").command(["/usr/local/bin/lswsgi"]).env("LSAPI_CHILDREN", "4").max_conns(8);
+/// assert!(app.is_self_managed());
+/// assert_eq!(app.effective_max_conns(), 4);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExternalApp {
     /// What contexts and handlers call it.
@@ -38,50 +61,290 @@ pub struct ExternalApp {
     pub run_on_start_up: RunOnStartUp,
     /// `extMaxIdleTime`. `None`: it is never stopped for being idle.
     pub ext_max_idle_time: Option<Duration>,
-    /// `priority`, -20 to 20. 0.
-    pub priority: i32,
+    /// `priority`, -20 to 20, and never below the server's own. `None`: one more than that.
+    pub priority: Option<i32>,
     /// `umask`. 022.
     pub umask: u32,
-    /// `procSoftLimit` and `procHardLimit` (RLIMIT_NPROC).
+    /// `procSoftLimit` and `procHardLimit` (RLIMIT_NPROC). `None` leaves it alone.
     pub processes: Option<(u64, u64)>,
-    /// `memSoftLimit` and `memHardLimit` in bytes (RLIMIT_AS); 0 leaves it alone.
+    /// `memSoftLimit` and `memHardLimit` in bytes (RLIMIT_AS); 0 and `None` leave it alone.
     pub memory: Option<(u64, u64)>,
-    /// `extUser` and `extGroup`.
+    /// `extUser` and `extGroup`. `None`: the server's.
     pub user: Option<User>,
-    /// Its standard error.
+    /// Its standard error. LS_STDERR_LOG among `env` comes before it.
     pub log: AppLog,
-    /// Working directory, where not the binary's.
+    /// Working directory, where it is neither the binary's nor LS_CWD of `env`.
     pub directory: Option<PathBuf>,
 }
 
-/// What kind of application it is. Decides its environment (lsws 1.4) and process model (lsws 1.5).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AppKind {
-    /// Any LSAPI application.
-    Generic,
-    /// The application of a native WSGI context.
-    Wsgi {
-        /// The application's directory (`location`).
-        root: PathBuf,
-        /// The script (`startupFile`), below `root` or absolute.
-        startup_file: PathBuf,
-        /// HOME: the virtual host's root.
-        home: PathBuf,
-        /// WSGI_ENV: `development`, `production` or `staging`.
-        mode: String,
-    },
+impl ExternalApp {
+    /// A generic LSAPI application with the real server's defaults. Without a command it runs already.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            address: None,
+            command: Vec::new(),
+            env: Vec::new(),
+            kind: AppKind::Generic,
+            instances: 1,
+            max_conns: 5,
+            init_timeout: Duration::from_secs(3),
+            retry_timeout: Duration::from_secs(10),
+            pc_keep_alive_timeout: None,
+            backlog: DEFAULT_BACKLOG,
+            auto_start: true,
+            run_on_start_up: RunOnStartUp::default(),
+            ext_max_idle_time: None,
+            priority: None,
+            umask: DEFAULT_UMASK,
+            processes: None,
+            memory: None,
+            user: None,
+            log: AppLog::Inherit,
+            directory: None,
+        }
+    }
+
+    /// The application of a native WSGI context, with the `wsgiDefaults` the real server is installed with (lsws 5). Its
+    /// limit of processes is not among them: it counts all processes of a user, and a mock runs as somebody who has
+    /// others.
+    #[must_use]
+    pub fn wsgi(name: impl Into<String>, app: WsgiApp) -> Self {
+        Self {
+            kind: AppKind::Wsgi(app),
+            init_timeout: Duration::from_secs(60),
+            retry_timeout: Duration::ZERO,
+            pc_keep_alive_timeout: Some(Duration::from_secs(60)),
+            backlog: 50,
+            ext_max_idle_time: Some(Duration::from_secs(300)),
+            priority: Some(3),
+            ..Self::new(name)
+        }
+    }
+
+    /// Sets where it listens.
+    #[must_use]
+    pub fn address(mut self, address: Address) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// Sets the program, an absolute path, and its arguments.
+    #[must_use]
+    pub fn command(mut self, command: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.command = command.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds a variable to its environment.
+    #[must_use]
+    pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((key.into(), value.into()));
+        self
+    }
+
+    /// Adds variables to its environment.
+    #[must_use]
+    pub fn envs<K: Into<OsString>, V: Into<OsString>>(
+        mut self,
+        env: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.env.extend(env.into_iter().map(|(key, value)| (key.into(), value.into())));
+        self
+    }
+
+    /// Sets `instances`.
+    #[must_use]
+    pub const fn instances(mut self, instances: u32) -> Self {
+        self.instances = instances;
+        self
+    }
+
+    /// Sets `maxConns`.
+    #[must_use]
+    pub const fn max_conns(mut self, max_conns: u32) -> Self {
+        self.max_conns = max_conns;
+        self
+    }
+
+    /// Sets `initTimeout`.
+    #[must_use]
+    pub const fn init_timeout(mut self, timeout: Duration) -> Self {
+        self.init_timeout = timeout;
+        self
+    }
+
+    /// Sets `retryTimeout`.
+    #[must_use]
+    pub const fn retry_timeout(mut self, timeout: Duration) -> Self {
+        self.retry_timeout = timeout;
+        self
+    }
+
+    /// Sets `pcKeepAliveTimeout`; `None` keeps idle connections.
+    #[must_use]
+    pub const fn pc_keep_alive_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.pc_keep_alive_timeout = timeout;
+        self
+    }
+
+    /// Sets `backlog`.
+    #[must_use]
+    pub const fn backlog(mut self, backlog: i32) -> Self {
+        self.backlog = backlog;
+        self
+    }
+
+    /// Sets whether the server starts it.
+    #[must_use]
+    pub const fn auto_start(mut self, auto_start: bool) -> Self {
+        self.auto_start = auto_start;
+        self
+    }
+
+    /// Sets `runOnStartUp`.
+    #[must_use]
+    pub const fn run_on_start_up(mut self, when: RunOnStartUp) -> Self {
+        self.run_on_start_up = when;
+        self
+    }
+
+    /// Sets `extMaxIdleTime`; `None` is no limit.
+    #[must_use]
+    pub const fn ext_max_idle_time(mut self, time: Option<Duration>) -> Self {
+        self.ext_max_idle_time = time;
+        self
+    }
+
+    /// Sets `priority`.
+    #[must_use]
+    pub const fn priority(mut self, priority: i32) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// Sets `umask`.
+    #[must_use]
+    pub const fn umask(mut self, umask: u32) -> Self {
+        self.umask = umask;
+        self
+    }
+
+    /// Sets the soft and the hard limit of processes.
+    #[must_use]
+    pub const fn processes(mut self, soft: u64, hard: u64) -> Self {
+        self.processes = Some((soft, hard));
+        self
+    }
+
+    /// Sets the soft and the hard limit of memory, in bytes.
+    #[must_use]
+    pub const fn memory(mut self, soft: u64, hard: u64) -> Self {
+        self.memory = Some((soft, hard));
+        self
+    }
+
+    /// Sets the user it runs as.
+    #[must_use]
+    pub fn user(mut self, user: User) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// Sets where its standard error goes.
+    #[must_use]
+    pub fn log(mut self, log: AppLog) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// Sets its working directory.
+    #[must_use]
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// Whether it manages its own processes: all of them share a listening socket. Otherwise there is a process for each
+    /// connection, which is its descriptor 0 (lsws 1.5).
+    #[must_use]
+    pub fn is_self_managed(&self) -> bool {
+        matches!(self.kind, AppKind::Wsgi(_)) || self.children().is_some()
+    }
+
+    /// The number of processes its environment tells it to have.
+    fn children(&self) -> Option<u32> {
+        environment::PROCESS_COUNT_VARIABLES.iter().find_map(|name| {
+            let (_, value) = self.env.iter().find(|(key, _)| key == name)?;
+            // What is no number is 0 to the programs that read it, and none can do with less than one process.
+            Some(value.to_str().and_then(|value| value.trim().parse().ok()).unwrap_or(0).max(1))
+        })
+    }
+
+    /// The connections there really are: no more than `instances` if that is not 1 (lsws 1.6), and no more than
+    /// processes that take them (lsws 1.5).
+    #[must_use]
+    pub fn effective_max_conns(&self) -> u32 {
+        let instances = self.instances.max(1);
+        let of_instances = if instances == 1 { u32::MAX } else { instances };
+        let of_children = self.children().map_or(u32::MAX, |children| children.saturating_mul(instances));
+        self.max_conns.min(of_instances).min(of_children).max(1)
+    }
+
+    /// How to start a process of it; `None` where the server only connects.
+    #[must_use]
+    pub fn to_command(&self) -> Option<AppCommand> {
+        let (program, args) = self.command.split_first().filter(|_| self.auto_start)?;
+        let own_priority = rustix::process::getpriority_process(None).unwrap_or(0);
+        let mut command = AppCommand::new(program)
+            .args(args)
+            .envs(self.env.iter().cloned())
+            .exact_environment(self.environment())
+            .umask(self.umask)
+            .nice(self.priority.unwrap_or(own_priority + 1).max(own_priority))
+            .log(self.log.clone());
+        if let Some(directory) = &self.directory {
+            command = command.directory(directory);
+        }
+        if let Some((soft, hard)) = self.processes {
+            // A real server raises what would not be enough for its own connections (lsws 1.3).
+            let least = 3 * u64::from(self.max_conns) + 50;
+            command = limit(command, Resource::Nproc, soft.max(least), hard.max(least));
+        }
+        if let Some((soft, hard)) = self.memory {
+            command = limit(command, Resource::As, soft, hard);
+        }
+        if let Some(user) = &self.user {
+            command = command.user(user.clone());
+        }
+        Some(command)
+    }
+
+    /// The environment of its processes, `KEY=VALUE`, in order (lsws 1.4).
+    #[must_use]
+    pub fn environment(&self) -> Vec<OsString> {
+        match &self.kind {
+            AppKind::Generic => environment::generic(
+                &self.env,
+                (self.run_on_start_up == RunOnStartUp::Detached).then_some(self.ext_max_idle_time),
+            ),
+            AppKind::Wsgi(app) => environment::wsgi(&self.env, app, self.max_conns, self.ext_max_idle_time),
+        }
+    }
 }
 
-/// When an application is started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum RunOnStartUp {
-    /// With the first request.
-    No,
-    /// With the server.
-    Yes,
-    /// With the server, as a daemon.
-    Daemon,
-    /// With the server, and it stays when the server stops: the default.
-    #[default]
-    Detached,
+/// Sets a limit where it is not 0. Only root may exceed the hard limit there is.
+fn limit(command: AppCommand, resource: Resource, soft: u64, hard: u64) -> AppCommand {
+    let most = if rustix::process::geteuid().is_root() {
+        None
+    } else {
+        rustix::process::getrlimit(resource).maximum
+    };
+    let cut = |value: u64| {
+        (value > 0)
+            .then_some(value)
+            .map_or(most, |value| most.map_or(Some(value), |most| Some(value.min(most))))
+    };
+    if soft == 0 && hard == 0 { command } else { command.limit(resource, cut(soft), cut(hard)) }
 }

@@ -53,7 +53,6 @@ pub use bytes_spec::{BytesError, BytesSpec};
 pub use capability::Capability;
 pub use damage::Damage;
 pub use declared::Declared;
-pub use error::ScenarioError;
 pub use expectation::{Ack, ConnCloseRule, ResponseExpectation};
 pub use files::Files;
 pub use generate::{Cuts, Generate, Variant};

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use super::capability::Capability;
 use super::declared::Declared;
-use super::error::{Mistake, ScenarioError};
+use super::error::Mistake;
 use super::expand::{Expanded, expand};
 use super::log_expectation::LogExpectation;
 use super::matcher::Matcher;
@@ -19,6 +19,7 @@ use super::start_table::StartTable;
 use super::step_table::StepTable;
 use super::time::Time;
 use super::{names, start_table, step_table};
+use crate::FileError;
 
 /// A scenario file as it is written.
 #[derive(Deserialize)]
@@ -47,12 +48,12 @@ pub(crate) struct ScenarioTable {
 ///
 /// # Errors
 /// The first mistake in the file, with its place.
-pub fn parse_file(root: &Path, path: &Path, declared: &Declared) -> Result<Vec<Scenario>, ScenarioError> {
+pub fn parse_file(root: &Path, path: &Path, declared: &Declared) -> Result<Vec<Scenario>, FileError> {
     let bytes = std::fs::read(path)
-        .map_err(|error| ScenarioError::at(path, "", 0, &format!("cannot be read: {error}")))?;
+        .map_err(|error| FileError::at(path, "", 0, &format!("cannot be read: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let (valid, at) = (String::from_utf8_lossy(error.as_bytes()), error.utf8_error().valid_up_to());
-        ScenarioError::at(path, &valid, at, "from here on this is not UTF-8, which scenarios are written in")
+        FileError::at(path, &valid, at, "from here on this is not UTF-8, which scenarios are written in")
     })?;
     let below = path.strip_prefix(root).unwrap_or(path).with_extension("");
     parse_cases(&below.to_string_lossy(), path, &text, declared)
@@ -67,8 +68,8 @@ pub fn parse_cases(
     path: &Path,
     text: &str,
     declared: &Declared,
-) -> Result<Vec<Scenario>, ScenarioError> {
-    let at = |(offset, message): Mistake| ScenarioError::at(path, text, offset, &message);
+) -> Result<Vec<Scenario>, FileError> {
+    let at = |(offset, message): Mistake| FileError::at(path, text, offset, &message);
     let texts = Bump::new();
     let table = DeTable::parse(text).map_err(|error| at(toml_mistake(&error)))?;
     let expanded = expand(table.get_ref().clone(), declared, &texts).map_err(at)?;
@@ -97,11 +98,11 @@ pub fn parse_cases(
 ///
 /// # Errors
 /// As for [`parse_cases`], and when there is a matrix.
-pub fn parse_text(id: &str, path: &Path, text: &str) -> Result<Scenario, ScenarioError> {
+pub fn parse_text(id: &str, path: &Path, text: &str) -> Result<Scenario, FileError> {
     let mut cases = parse_cases(id, path, text, &Declared::default())?;
     match (cases.pop(), cases.is_empty()) {
         (Some(case), true) => Ok(case),
-        _ => Err(ScenarioError::at(path, text, 0, "this is more than one case: it has a `[matrix]`")),
+        _ => Err(FileError::at(path, text, 0, "this is more than one case: it has a `[matrix]`")),
     }
 }
 

@@ -6,10 +6,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::Signal;
+use crate::file_error::position;
 
 use super::bytes_spec::BytesSpec;
 use super::damage::Damage;
-use super::error::{Mistake, position};
+use super::error::Mistake;
 use super::expectation::ResponseExpectation;
 use super::files::Files;
 use super::generate::Generate;
