@@ -58,6 +58,7 @@ mod request;
 mod response;
 mod route;
 pub mod scenario;
+mod server;
 pub mod signal;
 pub mod spawner;
 #[expect(unsafe_code, reason = "what happens between fork and exec has no safe form; see the module")]
@@ -77,6 +78,7 @@ pub use file_error::FileError;
 pub use gateway::{ExchangeRecord, GatewayError, Launcher, Timing};
 pub use hand_over::{DEFAULT_BACKLOG, ListenError, Listener, socketpair};
 pub use hexdump::Hexdump;
+pub use http::{AccessLog, RequestRecord};
 pub use journal::{Level, Note, ServerLog};
 pub use launch::{LaunchError, Step};
 pub use packet::Packet;
@@ -85,6 +87,7 @@ pub use request::{Addresses, HttpRequest, Mapping};
 pub use response::{Ack, ConnClose, End, Header, MAX_BODY, Response};
 /// The types of signals and resource limits.
 pub use rustix::process::{Resource, Signal};
+pub use server::{MockServer, MockServerBuilder, ServeError};
 pub use spawner::{SpawnedApp, Spawner, SpawnerError};
 pub use transcript::{Bytes, Detail, Direction, Entry, EntryRecord, Event, SentKind, ShowEntry, Transcript};
 pub use violation::{Severity, Violation};

@@ -1,0 +1,154 @@
+//! What a mock server is made of.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{MockServer, ServeError};
+use crate::config::{ContextKind, ServerConfig};
+use crate::gateway::{Gateway, Launcher, Timing};
+use crate::http::{AccessLog, Front, Observer, RequestRecord};
+use crate::journal::ServerLog;
+use crate::route::Router;
+
+/// How long requests under way may take when the server is stopped: what the real one gives them (lsws 4).
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A mock server before it starts, see [`MockServer::builder`].
+#[derive(Debug)]
+#[must_use = "nothing listens before `start`"]
+pub struct MockServerBuilder {
+    config: ServerConfig,
+    address: SocketAddr,
+    announced: Option<SocketAddr>,
+    launcher: Launcher,
+    timing: Timing,
+    grace: Duration,
+    log: ServerLog,
+    access_log: AccessLog,
+    observer: Observer,
+    transcripts: bool,
+}
+
+impl MockServerBuilder {
+    pub(super) fn new(config: ServerConfig) -> Self {
+        Self {
+            config,
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            announced: None,
+            launcher: Launcher::Here,
+            timing: Timing::default(),
+            grace: GRACE,
+            log: ServerLog::silent(),
+            access_log: AccessLog::none(),
+            observer: Observer::none(),
+            transcripts: false,
+        }
+    }
+
+    /// Where clients connect: IPv4 or IPv6, port 0 for any free one. 127.0.0.1:0 if nothing is said.
+    pub fn http(self, address: SocketAddr) -> Self {
+        Self { address, ..self }
+    }
+
+    /// The listener's address that applications are told (SERVER_ADDR, SERVER_PORT), where it is not the one clients
+    /// connect to.
+    pub fn announce(self, address: SocketAddr) -> Self {
+        Self { announced: Some(address), ..self }
+    }
+
+    /// Who is the parent of the applications. [`Launcher::Here`] if nothing is said.
+    pub fn launcher(self, launcher: Launcher) -> Self {
+        Self { launcher, ..self }
+    }
+
+    /// The server's rhythm, for tests that cannot wait.
+    pub fn timing(self, timing: Timing) -> Self {
+        Self { timing, ..self }
+    }
+
+    /// How long requests under way may take when the server is stopped. 10 s.
+    pub fn grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
+    }
+
+    /// Where the lines of the server's log go. Nowhere if nothing is said.
+    pub fn log(self, log: ServerLog) -> Self {
+        Self { log, ..self }
+    }
+
+    /// Where the access log goes. Nowhere if nothing is said.
+    pub fn access_log(self, access_log: AccessLog) -> Self {
+        Self { access_log, ..self }
+    }
+
+    /// Hands every request to `observe` when it is over, before its line of the access log is written.
+    pub fn observe(self, observe: impl Fn(&RequestRecord) + Send + Sync + 'static) -> Self {
+        Self { observer: Observer::new(observe), ..self }
+    }
+
+    /// Whether each request's record has a transcript of what passed between server and application.
+    pub fn transcripts(self, wanted: bool) -> Self {
+        Self { transcripts: wanted, ..self }
+    }
+
+    /// Listens, sets up the applications, and serves on the current tokio runtime.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on, or an application cannot be set up.
+    pub async fn start(self) -> Result<MockServer, ServeError> {
+        check_names(&self.config)?;
+        let listener = tokio::net::TcpListener::bind(self.address)
+            .await
+            .map_err(|source| ServeError::Listen { address: self.address, source })?;
+        let address =
+            listener.local_addr().map_err(|source| ServeError::Listen { address: self.address, source })?;
+        let launcher = Arc::new(self.launcher);
+        let mut gateways = HashMap::new();
+        for app in &self.config.apps {
+            let gateway =
+                Gateway::start(app.clone(), Arc::clone(&launcher), self.timing, self.log.clone()).await?;
+            gateways.insert(app.name.clone(), gateway);
+        }
+        let limits = self.config.limits;
+        let front = Front {
+            router: Router::new(Arc::new(self.config)),
+            gateways,
+            limits,
+            announced: self.announced,
+            log: self.log,
+            access_log: self.access_log,
+            observer: self.observer,
+            transcripts: self.transcripts,
+        };
+        Ok(MockServer::run(listener, address, front, launcher, self.grace))
+    }
+}
+
+/// A name that leads nowhere would answer 503 to whoever comes first: it is told before.
+fn check_names(config: &ServerConfig) -> Result<(), ServeError> {
+    let check = |place: &dyn Display, app: &String| {
+        if config.apps.iter().any(|known| known.name == *app) {
+            return Ok(());
+        }
+        let known: Vec<&str> = config.apps.iter().map(|app| app.name.as_str()).collect();
+        Err(ServeError::UnknownApp { place: place.to_string(), app: app.clone(), known: known.join(", ") })
+    };
+    for context in &config.contexts {
+        match &context.kind {
+            ContextKind::Lsapi { handler } | ContextKind::Wsgi { handler, .. } => {
+                check(&format_args!("context {}", context.uri), handler)?;
+            }
+            ContextKind::Static { .. } => {}
+        }
+    }
+    for handler in &config.script_handlers {
+        check(&format_args!("the script handler for {}", handler.suffixes.join(", ")), &handler.handler)?;
+    }
+    for alias in &config.aliases {
+        check(&format_args!("the script alias {}", alias.url), &alias.handler)?;
+    }
+    Ok(())
+}

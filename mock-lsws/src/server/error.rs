@@ -1,0 +1,33 @@
+//! A server that cannot start.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::GatewayError;
+
+/// A server that cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The HTTP address cannot be listened on.
+    #[error("cannot listen on {address} for HTTP (in use, or not an address of this machine?): {source}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// An external application cannot be set up.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// A context or handler names an application that is not configured.
+    #[error("{place} names the external application '{app}', which is not configured (there are: {known})")]
+    UnknownApp {
+        /// Context, handler or alias.
+        place: String,
+        /// The name.
+        app: String,
+        /// The names there are.
+        known: String,
+    },
+}
