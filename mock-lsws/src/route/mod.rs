@@ -2,4 +2,4 @@
 
 mod router;
 
-pub(crate) use router::{Route, Router};
+pub(crate) use router::{Login, Route, Router};

@@ -30,6 +30,15 @@ pub(crate) enum Route {
     Page(u16),
 }
 
+/// Who asked for something that takes a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// The realm.
+    pub(crate) realm: String,
+    /// The user.
+    pub(crate) user: Vec<u8>,
+}
+
 /// Finds what answers a request.
 #[derive(Debug)]
 pub(crate) struct Router {
@@ -47,6 +56,13 @@ impl Router {
     pub(crate) fn resolve(&self, head: &RequestHead, addresses: Addresses) -> Route {
         let _ = (head, addresses);
         Route::Page(404)
+    }
+
+    /// Who asked, where `head` came with a password that is right: the response repeats the realm, and the access log
+    /// names the user. `None` where nobody is asked for one.
+    pub(crate) fn login(&self, head: &RequestHead) -> Option<Login> {
+        let _ = head;
+        None
     }
 
     /// What answers an internal redirect of `head` to `target` (a path with an optional query).

@@ -1,13 +1,12 @@
 //! What a mock server is made of.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{MockServer, ServeError};
-use crate::config::{ContextKind, ServerConfig};
+use crate::config::ServerConfig;
 use crate::gateway::{Gateway, Launcher, Timing};
 use crate::http::{AccessLog, Front, Observer, RequestRecord};
 use crate::journal::ServerLog;
@@ -22,7 +21,6 @@ const GRACE: Duration = Duration::from_secs(10);
 pub struct MockServerBuilder {
     config: ServerConfig,
     address: SocketAddr,
-    announced: Option<SocketAddr>,
     launcher: Launcher,
     timing: Timing,
     grace: Duration,
@@ -37,7 +35,6 @@ impl MockServerBuilder {
         Self {
             config,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
-            announced: None,
             launcher: Launcher::Here,
             timing: Timing::default(),
             grace: GRACE,
@@ -51,12 +48,6 @@ impl MockServerBuilder {
     /// Where clients connect: IPv4 or IPv6, port 0 for any free one. 127.0.0.1:0 if nothing is said.
     pub fn http(self, address: SocketAddr) -> Self {
         Self { address, ..self }
-    }
-
-    /// The listener's address that applications are told (SERVER_ADDR, SERVER_PORT), where it is not the one clients
-    /// connect to.
-    pub fn announce(self, address: SocketAddr) -> Self {
-        Self { announced: Some(address), ..self }
     }
 
     /// Who is the parent of the applications. [`Launcher::Here`] if nothing is said.
@@ -97,9 +88,9 @@ impl MockServerBuilder {
     /// Listens, sets up the applications, and serves on the current tokio runtime.
     ///
     /// # Errors
-    /// When the address cannot be listened on, or an application cannot be set up.
+    /// When the configuration is wrong, the address cannot be listened on, or an application cannot be set up.
     pub async fn start(self) -> Result<MockServer, ServeError> {
-        check_names(&self.config)?;
+        self.config.validate()?;
         let listener = tokio::net::TcpListener::bind(self.address)
             .await
             .map_err(|source| ServeError::Listen { address: self.address, source })?;
@@ -112,12 +103,11 @@ impl MockServerBuilder {
                 Gateway::start(app.clone(), Arc::clone(&launcher), self.timing, self.log.clone()).await?;
             gateways.insert(app.name.clone(), gateway);
         }
-        let limits = self.config.limits;
         let front = Front {
+            limits: self.config.limits,
+            announced: self.config.announced,
             router: Router::new(Arc::new(self.config)),
             gateways,
-            limits,
-            announced: self.announced,
             log: self.log,
             access_log: self.access_log,
             observer: self.observer,
@@ -125,30 +115,4 @@ impl MockServerBuilder {
         };
         Ok(MockServer::run(listener, address, front, launcher, self.grace))
     }
-}
-
-/// A name that leads nowhere would answer 503 to whoever comes first: it is told before.
-fn check_names(config: &ServerConfig) -> Result<(), ServeError> {
-    let check = |place: &dyn Display, app: &String| {
-        if config.apps.iter().any(|known| known.name == *app) {
-            return Ok(());
-        }
-        let known: Vec<&str> = config.apps.iter().map(|app| app.name.as_str()).collect();
-        Err(ServeError::UnknownApp { place: place.to_string(), app: app.clone(), known: known.join(", ") })
-    };
-    for context in &config.contexts {
-        match &context.kind {
-            ContextKind::Lsapi { handler } | ContextKind::Wsgi { handler, .. } => {
-                check(&format_args!("context {}", context.uri), handler)?;
-            }
-            ContextKind::Static { .. } => {}
-        }
-    }
-    for handler in &config.script_handlers {
-        check(&format_args!("the script handler for {}", handler.suffixes.join(", ")), &handler.handler)?;
-    }
-    for alias in &config.aliases {
-        check(&format_args!("the script alias {}", alias.url), &alias.handler)?;
-    }
-    Ok(())
 }

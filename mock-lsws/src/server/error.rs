@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::GatewayError;
+use crate::config::ConfigError;
 
 /// A server that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -20,14 +21,7 @@ pub enum ServeError {
     /// An external application cannot be set up.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
-    /// A context or handler names an application that is not configured.
-    #[error("{place} names the external application '{app}', which is not configured (there are: {known})")]
-    UnknownApp {
-        /// Context, handler or alias.
-        place: String,
-        /// The name.
-        app: String,
-        /// The names there are.
-        known: String,
-    },
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
