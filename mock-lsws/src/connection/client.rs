@@ -20,10 +20,10 @@ use crate::transcript::{Bytes, Event, SentKind, Transcript};
 const SEND_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a server waits for a connection to be established.
-const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
 /// The size a real server writes request bodies in.
-const BODY_BLOCK: usize = 8192;
+pub(crate) const BODY_BLOCK: usize = 8192;
 
 /// Bytes read from the socket at once.
 const READ_SIZE: usize = 64 * 1024;

@@ -10,7 +10,9 @@ mod pace;
 mod response_stream;
 mod socket;
 
+pub(crate) use client::{BODY_BLOCK, CONNECT_LIMIT};
 pub use client::{Connection, Incoming, within};
 pub use error::{ConnectError, SendError};
 pub use pace::{DEFAULT_PAUSE, Pace};
 pub use response_stream::ResponseStream;
+pub(crate) use socket::Socket;

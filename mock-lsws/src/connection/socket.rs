@@ -1,11 +1,12 @@
 //! A stream socket of any kind, for reading and writing at the same time.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, sockopt};
+use rustix::net::{AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, sockopt};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::{TcpStream, UnixStream};
@@ -14,14 +15,14 @@ use crate::Address;
 
 /// A connected stream socket: Unix, TCP or an end of a socketpair.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(crate) struct Socket {
     fd: AsyncFd<OwnedFd>,
     is_tcp: bool,
 }
 
 impl Socket {
     /// Takes over a connected socket. Small writes leave at once.
-    pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&fd, true)?;
         let is_tcp = sockopt::socket_domain(&fd)? != AddressFamily::UNIX;
         if is_tcp {
@@ -30,7 +31,7 @@ impl Socket {
         Ok(Self { fd: crate::sys::watch(fd)?, is_tcp })
     }
 
-    pub(super) async fn connect(address: &Address) -> io::Result<Self> {
+    pub(crate) async fn connect(address: &Address) -> io::Result<Self> {
         let fd: OwnedFd = match address {
             Address::Unix(path) => UnixStream::connect(path).await?.into_std()?.into(),
             Address::Tcp { host, port } => {
@@ -40,17 +41,17 @@ impl Socket {
         Self::new(fd)
     }
 
-    pub(super) const fn is_tcp(&self) -> bool {
+    pub(crate) const fn is_tcp(&self) -> bool {
         self.is_tcp
     }
 
     /// The address of this end, where it has one.
-    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
         SocketAddr::try_from(rustix::net::getsockname(&self.fd).ok()?).ok()
     }
 
     /// Waits until the socket can be written (true) or only read (false). Both have to be tried to their end after it.
-    pub(super) async fn ready_to_write(&self) -> io::Result<bool> {
+    pub(crate) async fn ready_to_write(&self) -> io::Result<bool> {
         let mut guard = self.fd.ready(Interest::READABLE | Interest::WRITABLE).await?;
         let ready = guard.ready();
         guard.clear_ready();
@@ -58,36 +59,50 @@ impl Socket {
     }
 
     /// Waits until the socket can be read. It has to be read to its end after it.
-    pub(super) async fn readable(&self) -> io::Result<()> {
+    pub(crate) async fn readable(&self) -> io::Result<()> {
         self.fd.readable().await?.clear_ready();
         Ok(())
     }
 
     /// Waits until the socket can be written.
-    pub(super) async fn writable(&self) -> io::Result<()> {
+    pub(crate) async fn writable(&self) -> io::Result<()> {
         self.fd.writable().await?.clear_ready();
         Ok(())
     }
 
+    /// Whether the socket can be read. If not, `cx` is woken when it can, until another call replaces it. If so, it has to
+    /// be read to its end.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.fd.poll_read_ready(cx).map_ok(|mut guard| guard.clear_ready())
+    }
+
     /// Reads what is there. `WouldBlock` if nothing is.
-    pub(super) fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         let flags = RecvFlags::DONTWAIT;
         Ok(rustix::io::retry_on_intr(|| rustix::net::recv(&self.fd, &mut *buf, flags)).map(|(len, _)| len)?)
     }
 
     /// Writes what the socket takes. `WouldBlock` if it takes nothing.
-    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         Ok(rustix::io::retry_on_intr(|| rustix::net::send(&self.fd, bytes, flags))?)
     }
 
-    pub(super) fn shutdown_write(&self) -> io::Result<()> {
+    /// Writes what the socket takes of two pieces, as one. `WouldBlock` if it takes nothing.
+    pub(crate) fn send_two(&self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let slices = [IoSlice::new(first), IoSlice::new(second)];
+        let send = || rustix::net::sendmsg(&self.fd, &slices, &mut SendAncillaryBuffer::default(), flags);
+        Ok(rustix::io::retry_on_intr(send)?)
+    }
+
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         Ok(rustix::net::shutdown(&self.fd, Shutdown::Write)?)
     }
 
     /// Makes the close that follows a reset, and tells whether the peer will see one. A Unix socket has no such switch:
     /// there the peer sees a reset only if bytes of it are unread here.
-    pub(super) fn arm_reset(&self) -> io::Result<bool> {
+    pub(crate) fn arm_reset(&self) -> io::Result<bool> {
         if self.is_tcp {
             sockopt::set_socket_linger(self.fd.as_fd(), Some(Duration::ZERO))?;
             return Ok(true);

@@ -4,8 +4,17 @@
 //! application is started. What its bytes mean is the reply's; what the client sees of it is the front's.
 
 mod app;
+mod body;
 mod exchange;
+mod failure;
 mod launcher;
+mod limit;
+mod link;
+mod pool;
+mod process;
+mod processes;
+mod sending;
+mod tap;
 
 pub(crate) use app::Gateway;
 pub use app::{GatewayError, Timing};

@@ -4,7 +4,7 @@ use super::Piece;
 use crate::journal::Note;
 
 /// What bytes of an application came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// The response goes on.
     More,

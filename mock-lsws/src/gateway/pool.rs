@@ -1,0 +1,284 @@
+//! The connections of one application, and the requests that wait for one.
+//!
+//! Free connections are a stack, waiting requests a queue (lsws 3.7). Owns who gets which; how a connection is made is
+//! [`Processes`](super::processes::Processes)'.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use super::limit::{ConnLimit, Fall};
+use super::link::Link;
+use crate::journal::ServerLog;
+
+/// Connections of one application.
+#[derive(Debug)]
+pub(super) struct Pool {
+    state: Mutex<State>,
+    alarm: Arc<Alarm>,
+    log: ServerLog,
+}
+
+#[derive(Debug)]
+struct State {
+    free: Vec<Link>,
+    /// Places taken: connections in use and free ones.
+    open: u32,
+    waiting: VecDeque<oneshot::Sender<Place>>,
+    limit: ConnLimit,
+    closed: bool,
+}
+
+/// The right to one connection: a free one, or a new one to be made. Dropping it gives it to the next who waits.
+#[derive(Debug)]
+pub(super) struct Place {
+    pool: Arc<Pool>,
+    /// A free connection, until it is taken out.
+    link: Option<Link>,
+    /// Given back already.
+    given: bool,
+}
+
+/// What became of the wish for a place.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// Here it is.
+    Now(Place),
+    /// It comes when it is this one's turn. Without a sender the application has become unavailable.
+    Later(oneshot::Receiver<Place>),
+    /// The application is bad, or being stopped.
+    Refused,
+}
+
+/// Where in the queue a request waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Behind the others.
+    Last,
+    /// Before them: it has waited already, and is sent again.
+    First,
+}
+
+/// Rings when an idle connection has something to say.
+#[derive(Debug, Default)]
+pub(super) struct Alarm(Notify);
+
+impl Alarm {
+    /// Waits until it rings; at once if it did since the last time.
+    pub(super) async fn ringing(&self) {
+        self.0.notified().await;
+    }
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+impl Pool {
+    pub(super) fn new(limit: ConnLimit, log: ServerLog) -> Arc<Self> {
+        let state = State { free: Vec::new(), open: 0, waiting: VecDeque::new(), limit, closed: false };
+        Arc::new(Self { state: Mutex::new(state), alarm: Arc::default(), log })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waker(&self) -> Waker {
+        Arc::clone(&self.alarm).into()
+    }
+
+    /// Asks for a connection.
+    pub(super) fn ask(self: &Arc<Self>, turn: Turn) -> Asked {
+        let (mut dead, mut state) = (Vec::new(), self.state());
+        if state.closed || !state.limit.admits(Instant::now()) {
+            return Asked::Refused;
+        }
+        let asked = match self.take(&mut state, &mut dead) {
+            Some(place) => Asked::Now(place),
+            None => {
+                let (sender, receiver) = oneshot::channel();
+                match turn {
+                    Turn::Last => state.waiting.push_back(sender),
+                    Turn::First => state.waiting.push_front(sender),
+                }
+                Asked::Later(receiver)
+            }
+        };
+        drop(state);
+        asked
+    }
+
+    /// A free connection that is still there, or the right to make one. What is found dead goes to `dead`, to be closed
+    /// without the lock.
+    fn take(self: &Arc<Self>, state: &mut State, dead: &mut Vec<Link>) -> Option<Place> {
+        let waker = self.waker();
+        while let Some(mut link) = state.free.pop() {
+            if link.is_usable(&waker, &self.log) {
+                link.forget_waker();
+                return Some(Place::new(self, Some(link)));
+            }
+            state.open = state.open.saturating_sub(1);
+            dead.push(link);
+        }
+        if state.open >= state.limit.now() {
+            return None;
+        }
+        state.open += 1;
+        Some(Place::new(self, None))
+    }
+
+    /// Gives what is free to those who wait, the first first.
+    fn serve(self: &Arc<Self>) {
+        loop {
+            let mut dead = Vec::new();
+            let (place, waiter) = {
+                let mut state = self.state();
+                while state.waiting.front().is_some_and(oneshot::Sender::is_closed) {
+                    state.waiting.pop_front();
+                }
+                if state.waiting.is_empty() {
+                    return;
+                }
+                let Some(place) = self.take(&mut state, &mut dead) else { return };
+                (place, state.waiting.pop_front())
+            };
+            if let Some(waiter) = waiter
+                && let Err(mut place) = waiter.send(place)
+            {
+                // It has just left. Its drop would come here again, as deep as there are some like it.
+                place.given = true;
+                self.put_back(place.link.take());
+            }
+        }
+    }
+
+    /// Takes back a connection, or the place of one that is gone.
+    fn put_back(&self, mut link: Option<Link>) {
+        let usable = link.as_mut().is_some_and(|link| link.is_usable(&self.waker(), &self.log));
+        let mut state = self.state();
+        if usable && !state.closed && state.open <= state.limit.now() {
+            state.free.extend(link);
+        } else {
+            state.open = state.open.saturating_sub(1);
+            // Closed without the lock.
+            drop(state);
+            drop(link);
+        }
+    }
+
+    /// Whether more than two connections in five are in use.
+    pub(super) fn is_busy(&self) -> bool {
+        let state = self.state();
+        let in_use = state.open.saturating_sub(u32::try_from(state.free.len()).unwrap_or(u32::MAX));
+        u64::from(in_use) * 5 > u64::from(state.limit.configured()) * 2
+    }
+
+    /// Connections there are, in use or free.
+    pub(super) fn open(&self) -> u32 {
+        self.state().open
+    }
+
+    /// A new connection broke the protocol. Where none is left, those who wait are turned away.
+    pub(super) fn lower(&self) -> Fall {
+        let mut state = self.state();
+        let fall = state.limit.lower(Instant::now());
+        if fall.limit == 0 {
+            state.waiting.clear();
+        }
+        fall
+    }
+
+    /// Closes the free connections.
+    pub(super) fn drop_free(self: &Arc<Self>) {
+        self.remove(|_| true);
+    }
+
+    /// Turns away who waits, and closes what is free, for good.
+    pub(super) fn close(self: &Arc<Self>) {
+        {
+            let mut state = self.state();
+            state.closed = true;
+            state.waiting.clear();
+        }
+        self.drop_free();
+    }
+
+    fn remove(self: &Arc<Self>, mut is_over: impl FnMut(&mut Link) -> bool) {
+        let over: Vec<Link> = {
+            let mut state = self.state();
+            let over: Vec<_> = state.free.extract_if(.., |link| is_over(link)).collect();
+            state.open = state.open.saturating_sub(u32::try_from(over.len()).unwrap_or(u32::MAX));
+            over
+        };
+        if !over.is_empty() {
+            drop(over);
+            self.serve();
+        }
+    }
+
+    /// What rings when an idle connection has something to say.
+    pub(super) fn alarm(&self) -> Arc<Alarm> {
+        Arc::clone(&self.alarm)
+    }
+
+    /// Removes free connections the application has closed or spoilt.
+    pub(super) fn sweep(self: &Arc<Self>) {
+        let waker = self.waker();
+        self.remove(|link| !link.is_usable(&waker, &self.log));
+    }
+
+    /// What is done once a second: connections that were idle longer than `keep_alive` are closed, and a lowered limit
+    /// rises while requests wait.
+    pub(super) fn tick(self: &Arc<Self>, keep_alive: Option<Duration>) {
+        let now = Instant::now();
+        if let Some(keep_alive) = keep_alive {
+            self.remove(|link| now.saturating_duration_since(link.idle_since) > keep_alive);
+        }
+        let raised = {
+            let mut state = self.state();
+            !state.waiting.is_empty() && state.limit.raise(now)
+        };
+        if raised {
+            self.serve();
+        }
+    }
+}
+
+impl Place {
+    fn new(pool: &Arc<Pool>, link: Option<Link>) -> Self {
+        Self { pool: Arc::clone(pool), link, given: false }
+    }
+
+    /// The free connection that came with it.
+    pub(super) const fn take_link(&mut self) -> Option<Link> {
+        self.link.take()
+    }
+
+    /// Whether it still counts: the limit may have been lowered below it.
+    pub(super) fn is_within_limit(&self) -> bool {
+        let mut state = self.pool.state();
+        state.limit.admits(Instant::now()) && state.open <= state.limit.now()
+    }
+
+    /// Puts a connection that can take the next request back.
+    pub(super) fn recycle(mut self, mut link: Link) {
+        link.idle_since = Instant::now();
+        self.link = Some(link);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.given {
+            self.pool.put_back(self.link.take());
+            self.pool.serve();
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! One process of an application, from its start to its end.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::launcher::Launcher;
+use crate::app_process::StartError;
+use crate::{AppCommand, AppProcess, Signal, SpawnedApp};
+
+/// How long the end of a process may be on its way.
+const END_SOON: Duration = Duration::from_millis(50);
+
+/// A running process. Dropping it stops the process: TERM, then USR1, and KILL when it does not go (lsws 4).
+#[derive(Debug)]
+pub(super) struct Process {
+    pid: i32,
+    ended: watch::Receiver<Option<String>>,
+    /// Its end tells the task that looks after the process to stop it.
+    _stop: oneshot::Sender<std::convert::Infallible>,
+}
+
+/// What waits for processes: they are killed with it.
+#[derive(Debug, Default)]
+pub(super) struct Keepers(Vec<(AbortHandle, watch::Receiver<Option<String>>)>);
+
+impl Process {
+    /// Starts `command` with `input` as descriptor 0. Once stopped, it has `patience` to go by itself.
+    ///
+    /// # Errors
+    /// When it did not come as far as its binary.
+    pub(super) async fn start(
+        launcher: &Arc<Launcher>,
+        command: AppCommand,
+        input: OwnedFd,
+        patience: Duration,
+        keepers: &mut Keepers,
+    ) -> Result<Self, StartError> {
+        let running = match &**launcher {
+            Launcher::Spawner(spawner) => Running::There(spawner.spawn(&command, input).await?),
+            Launcher::Here => {
+                // It waits for the exec.
+                let start = move || AppProcess::spawn(&command, input);
+                match tokio::task::spawn_blocking(start).await {
+                    Ok(app) => Running::Here(app?),
+                    Err(_) => return Err(StartError::SpawnerGone),
+                }
+            }
+        };
+        let pid = running.pid();
+        let (stop, stopped) = oneshot::channel();
+        let (sender, ended) = watch::channel(None);
+        let keeper = tokio::spawn(async move {
+            let end = keep(running, stopped, patience).await;
+            sender.send_replace(Some(end));
+        });
+        keepers.0.retain(|(keeper, _)| !keeper.is_finished());
+        keepers.0.push((keeper.abort_handle(), ended.clone()));
+        Ok(Self { pid, ended, _stop: stop })
+    }
+
+    pub(super) const fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// How it ended, in words, if it has.
+    pub(super) fn end(&self) -> Option<String> {
+        self.ended.borrow().clone()
+    }
+
+    /// The same, with a moment of patience: the end of a process is known a little later than that of its connections.
+    pub(super) async fn end_soon(&self) -> Option<String> {
+        let mut ended = self.ended.clone();
+        let _ = timeout(END_SOON, ended.wait_for(Option::is_some)).await;
+        self.end()
+    }
+}
+
+impl Keepers {
+    /// Waits until the processes that were told to stop have ended; after `limit` they are killed.
+    pub(super) async fn end(&mut self, limit: Duration) {
+        if timeout(limit, self.wait()).await.is_err() {
+            self.abort();
+            self.wait().await;
+        }
+    }
+
+    async fn wait(&mut self) {
+        for (_, ended) in &mut self.0 {
+            // An error says the same: there is nobody left who waits for it.
+            let _ = ended.wait_for(Option::is_some).await;
+        }
+    }
+
+    fn abort(&self) {
+        for (keeper, _) in &self.0 {
+            keeper.abort();
+        }
+    }
+}
+
+impl Drop for Keepers {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
+/// Waits for the end of a process, its own or the one it is told to make.
+async fn keep(
+    mut app: Running,
+    stopped: oneshot::Receiver<std::convert::Infallible>,
+    patience: Duration,
+) -> String {
+    tokio::select! {
+        end = app.wait() => return end,
+        _ = stopped => {}
+    }
+    app.signal(Signal::TERM);
+    app.signal(Signal::USR1);
+    if let Ok(end) = timeout(patience, app.wait()).await {
+        return end;
+    }
+    app.signal(Signal::KILL);
+    app.wait().await
+}
+
+/// A process, whoever its parent is.
+#[derive(Debug)]
+enum Running {
+    Here(AppProcess),
+    There(SpawnedApp),
+}
+
+impl Running {
+    fn pid(&self) -> i32 {
+        match self {
+            Self::Here(app) => app.pid(),
+            Self::There(app) => app.pid(),
+        }
+    }
+
+    /// Waits for its end, and says in words what it was.
+    async fn wait(&mut self) -> String {
+        let unknown = |error: &dyn std::fmt::Display| format!("an end nobody can tell: {error}");
+        match self {
+            Self::Here(app) => app.wait().await.map_or_else(|error| unknown(&error), |exit| exit.to_string()),
+            Self::There(app) => {
+                app.wait().await.map_or_else(|error| unknown(&error), |exit| exit.to_string())
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        // It may have ended in this moment.
+        let _: io::Result<()> = match self {
+            Self::Here(app) => app.signal(signal),
+            Self::There(app) => app.signal(signal),
+        };
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The other kind ends with its owner by itself.
+        if let Self::There(app) = self {
+            let _ = app.signal(Signal::KILL);
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The processes of one application, and how connections to them are made.
+//!
+//! Owns the listening socket and when a process is started (lsws 1.5, 1.6); which request gets a connection is the
+//! [`Pool`](super::pool::Pool)'s.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{sleep, timeout};
+
+use super::app::{GatewayError, Timing};
+use super::launcher::Launcher;
+use super::link::Link;
+use super::process::{Keepers, Process};
+use crate::config::ExternalApp;
+use crate::connection::{CONNECT_LIMIT, Socket};
+use crate::journal::{Level, Note, ServerLog};
+use crate::{Address, AppCommand, Listener};
+
+/// How soon a Unix socket is tried again whose backlog is full: nothing tells when it is not.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(10);
+
+/// How long processes may take to go when the server stops, and with them the program the user wants to end.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The processes of one application.
+#[derive(Debug)]
+pub(super) struct Processes {
+    name: String,
+    instances: usize,
+    backlog: i32,
+    address: Option<Address>,
+    model: Model,
+    launcher: Arc<Launcher>,
+    timing: Timing,
+    log: ServerLog,
+    state: Mutex<State>,
+}
+
+/// How applications come to connections.
+#[derive(Debug)]
+enum Model {
+    /// It runs already, and listens there.
+    External(Address),
+    /// Its processes share a listening socket.
+    Shared(AppCommand),
+    /// A process for each connection.
+    Single(AppCommand),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    listener: Option<Listener>,
+    /// Where the listening socket is, if nothing is configured.
+    folder: Option<Folder>,
+    /// Processes at the listening socket.
+    running: Vec<Process>,
+    keepers: Keepers,
+    /// What became of the process that was started or ended last, if it was not well.
+    trouble: Option<String>,
+}
+
+#[derive(Debug)]
+enum Folder {
+    Own(TempDir),
+    /// The spawner removes it.
+    Spawners(PathBuf),
+}
+
+impl Processes {
+    /// Makes the listening socket, where there is one.
+    ///
+    /// # Errors
+    /// When it cannot be made, or nobody knows where the application is.
+    pub(super) async fn new(
+        config: &ExternalApp,
+        launcher: Arc<Launcher>,
+        timing: Timing,
+        log: ServerLog,
+    ) -> Result<Self, GatewayError> {
+        let error = |reason: &str| GatewayError { app: config.name.clone(), reason: reason.to_owned() };
+        let model = match config.to_command() {
+            Some(command) if config.is_self_managed() => Model::Shared(command),
+            Some(command) => Model::Single(command),
+            None => Model::External(config.address.clone().ok_or_else(|| {
+                error(
+                    "it is not started by the server and has no address to connect to: configure one of them",
+                )
+            })?),
+        };
+        let processes = Self {
+            name: config.name.clone(),
+            instances: config.instances.max(1) as usize,
+            backlog: config.backlog,
+            address: config.address.clone(),
+            model,
+            launcher,
+            timing,
+            log,
+            state: Mutex::default(),
+        };
+        if matches!(processes.model, Model::Shared(_)) {
+            let mut state = processes.state.lock().await;
+            processes.listen(&mut state).await.map_err(|source| error(&source.to_string()))?;
+            drop(state);
+        }
+        Ok(processes)
+    }
+
+    /// Whether the server starts the application itself.
+    pub(super) const fn are_ours(&self) -> bool {
+        !matches!(self.model, Model::External(_))
+    }
+
+    async fn listen(&self, state: &mut State) -> io::Result<Address> {
+        let path = match &self.address {
+            Some(Address::Unix(path)) => path.clone(),
+            Some(Address::Tcp { host, port }) => {
+                let mut found = tokio::net::lookup_host((host.as_str(), *port)).await?;
+                let address = found.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+                let listener = Listener::tcp(address, self.backlog).map_err(io::Error::other)?;
+                return Ok(state.listener.insert(listener).address().clone());
+            }
+            None => self.folder(state).await?.join("app.sock"),
+        };
+        // Its file first: the new one shall not need another name.
+        state.listener = None;
+        let listener = Listener::unix(&path, self.backlog).map_err(io::Error::other)?;
+        Ok(state.listener.insert(listener).address().clone())
+    }
+
+    async fn folder(&self, state: &mut State) -> io::Result<PathBuf> {
+        if state.folder.is_none() {
+            let parent = std::env::temp_dir();
+            let folder = match &*self.launcher {
+                Launcher::Here => {
+                    Folder::Own(tempfile::Builder::new().prefix("mock-lsws-").tempdir_in(parent)?)
+                }
+                Launcher::Spawner(spawner) => {
+                    Folder::Spawners(spawner.make_folder(&parent).await.map_err(io::Error::other)?)
+                }
+            };
+            state.folder = Some(folder);
+        }
+        match &state.folder {
+            Some(Folder::Own(folder)) => Ok(folder.path().to_owned()),
+            Some(Folder::Spawners(path)) => Ok(path.clone()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Starts what is missing at the listening socket, with `open` connections there already: never more processes than
+    /// two beyond them, nor than `instances` (lsws 1.6).
+    pub(super) async fn start_missing(&self, open: u32) {
+        if let Model::Shared(command) = &self.model {
+            let mut state = self.state.lock().await;
+            let wanted = self.instances.min(open as usize + 2);
+            self.start_up_to(wanted, command, &mut state).await;
+        }
+    }
+
+    /// Starts one more process where the configuration has room for it.
+    pub(super) async fn start_another(&self) {
+        if let Model::Shared(command) = &self.model {
+            let mut state = self.state.lock().await;
+            self.bury(&mut state);
+            let wanted = self.instances.min(state.running.len() + 1);
+            self.start_up_to(wanted, command, &mut state).await;
+        }
+    }
+
+    async fn start_up_to(&self, wanted: usize, command: &AppCommand, state: &mut MutexGuard<'_, State>) {
+        self.bury(state);
+        while state.running.len() < wanted {
+            let input = match state.listener.as_ref().map(Listener::share) {
+                Some(Ok(input)) => input,
+                Some(Err(error)) => return self.is_troubled(state, error.to_string()),
+                None => return,
+            };
+            let State { keepers, .. } = &mut **state;
+            match Process::start(&self.launcher, command.clone(), input, self.timing.kill, keepers).await {
+                Ok(process) => {
+                    self.note(Level::Notice, &format!("process {} started", process.pid()));
+                    state.running.push(process);
+                }
+                // As when it dies at once: the real server learns no more than that.
+                Err(error) => return self.is_troubled(state, error.to_string()),
+            }
+        }
+    }
+
+    /// Forgets processes that have ended.
+    fn bury(&self, state: &mut State) {
+        let State { running, trouble, .. } = state;
+        running.retain(|process| {
+            let Some(end) = process.end() else { return true };
+            let text = format!("process {} ended: {end}", process.pid());
+            self.note(Level::Notice, &text);
+            *trouble = Some(text);
+            false
+        });
+    }
+
+    fn is_troubled(&self, state: &mut State, text: String) {
+        self.note(Level::Error, &text);
+        state.trouble = Some(text);
+    }
+
+    fn note(&self, level: Level, text: &str) {
+        self.log.note(&Note::new(level, format!("{}: {text}", self.name)));
+    }
+
+    /// Makes a connection, and starts what is needed for it. `open` are connected already.
+    ///
+    /// # Errors
+    /// When nobody listens, or not in time.
+    pub(super) async fn connect(&self, open: u32) -> io::Result<Link> {
+        let address = match &self.model {
+            Model::Single(command) => return self.start_single(command).await,
+            Model::External(address) => address.clone(),
+            Model::Shared(_) => {
+                self.start_missing(open).await;
+                let mut state = self.state.lock().await;
+                match &state.listener {
+                    Some(listener) => listener.address().clone(),
+                    None => self.listen(&mut state).await?,
+                }
+            }
+        };
+        let connect = async {
+            loop {
+                match Socket::connect(&address).await {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(BACKLOG_PAUSE).await,
+                    result => return result,
+                }
+            }
+        };
+        let socket = timeout(CONNECT_LIMIT, connect).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        Ok(Link::new(socket, address.to_string().into(), None))
+    }
+
+    async fn start_single(&self, command: &AppCommand) -> io::Result<Link> {
+        let (input, ours) = crate::socketpair()?;
+        let mut state = self.state.lock().await;
+        let State { keepers, .. } = &mut *state;
+        let started = Process::start(&self.launcher, command.clone(), input, self.timing.kill, keepers).await;
+        let (address, process) = match started {
+            Ok(process) => {
+                self.note(Level::Notice, &format!("process {} started for a connection", process.pid()));
+                (format!("process {}", process.pid()), Some(process))
+            }
+            // Its end of the connection is closed: the request learns from that.
+            Err(error) => {
+                self.is_troubled(&mut state, error.to_string());
+                ("a process that did not start".to_owned(), None)
+            }
+        };
+        Ok(Link::new(Socket::new(ours.into())?, address.into(), process))
+    }
+
+    /// Stops the processes; new ones are started when they are needed.
+    pub(super) async fn restart(&self) {
+        self.state.lock().await.running.clear();
+    }
+
+    /// The listening socket is gone: another is made, with new processes.
+    pub(super) async fn renew(&self) {
+        if matches!(self.model, Model::Shared(_)) {
+            let mut state = self.state.lock().await;
+            state.running.clear();
+            if let Err(error) = self.listen(&mut state).await {
+                self.is_troubled(&mut state, error.to_string());
+            }
+        }
+    }
+
+    /// Why no request gets an answer, as far as the processes tell.
+    pub(super) async fn explain(&self, link: Option<&Process>) -> String {
+        let mut state = self.state.lock().await;
+        let process = link.or(state.running.last());
+        if let Some(process) = process {
+            process.end_soon().await;
+        }
+        self.bury(&mut state);
+        let process = link.or(state.running.last());
+        match (&self.model, process) {
+            (Model::External(address), _) => {
+                format!("the application at {address} is not started by the server: is it running?")
+            }
+            (_, Some(process)) => match process.end() {
+                Some(end) => format!("process {} ended: {end}", process.pid()),
+                None => format!("process {} runs: does it serve its descriptor 0?", process.pid()),
+            },
+            (_, None) => state.trouble.clone().unwrap_or_else(|| "no process runs".to_owned()),
+        }
+    }
+
+    /// Stops everything, and waits until it has ended. What takes too long is killed.
+    pub(super) async fn stop(&self) {
+        let mut state = self.state.lock().await;
+        state.listener = None;
+        state.running.clear();
+        let State { keepers, .. } = &mut *state;
+        keepers.end(STOP_PATIENCE).await;
+        state.folder = None;
+    }
+}
