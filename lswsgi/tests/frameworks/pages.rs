@@ -3,8 +3,7 @@
 use lsapi::RequestBuilder;
 use serde_json::json;
 
-use crate::packages;
-use crate::site::{BOTH, Site};
+use crate::site::{BOTH, Site, venv};
 
 const PAGE: &str = "Grüße aus der Straße\n";
 
@@ -14,7 +13,7 @@ fn the_framework_is_that_of_the_virtual_environment() {
         let mut site = Site::start(framework);
         let about = site.json(&RequestBuilder::get("/about"));
         let prefix = about["prefix"].as_str().unwrap();
-        assert_eq!(std::fs::canonicalize(prefix).unwrap(), packages::venv().canonicalize().unwrap());
+        assert_eq!(std::fs::canonicalize(prefix).unwrap(), venv().canonicalize().unwrap());
         assert!(about["framework"].as_str().unwrap().starts_with(prefix), "{about}");
         site.end();
     }

@@ -2,12 +2,12 @@
 
 use std::process::Command;
 
-use crate::packages;
+use crate::site::venv;
 use crate::support::Start;
 
 #[test]
 fn a_new_django_project_shows_its_welcome_page() {
-    let venv = packages::venv();
+    let venv = venv();
     let start = Start::scripts();
     let root = start.dir().join("site");
     std::fs::create_dir(&root).unwrap();

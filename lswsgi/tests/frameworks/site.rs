@@ -1,6 +1,7 @@
 //! A site in one of the frameworks, started.
 
 use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 use lsapi::RequestBuilder;
 use serde_json::Value;
@@ -18,6 +19,12 @@ pub(crate) enum Framework {
 /// Both of them.
 pub(crate) const BOTH: [Framework; 2] = [Framework::Flask, Framework::Django];
 
+/// The virtual environment of the sites, made with the interpreter lswsgi is linked to.
+pub(crate) fn venv() -> PathBuf {
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/frameworks/requirements.txt");
+    packages::venv(Path::new(env!("CARGO_TARGET_TMPDIR")), env!("LSWSGI_PYTHON"), &requirements)
+}
+
 /// A site that runs, and a connection to it.
 pub(crate) struct Site {
     pub(crate) worker: Worker,
@@ -33,7 +40,7 @@ impl Site {
 
     /// The site, to be started. Flask's is told of its virtual environment, Django's has it beside it.
     pub(crate) fn prepare(framework: Framework) -> Start {
-        let venv = packages::venv();
+        let venv = venv();
         let source = match framework {
             Framework::Flask => include_str!("sites/flask_site.py"),
             Framework::Django => include_str!("sites/django_site.py"),
