@@ -4,11 +4,20 @@
 //! application a request goes to is the router's; what it answers is the gateway's.
 
 mod access_log;
+mod answer;
+mod byte_range;
+mod chunked;
 mod connection;
+mod delivery;
+mod field;
 mod front;
 mod head;
+mod page;
 mod record;
+mod response_head;
+mod static_file;
 mod upload;
+mod writer;
 
 pub use access_log::AccessLog;
 pub(crate) use connection::serve_connection;

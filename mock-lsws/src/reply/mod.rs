@@ -5,6 +5,8 @@
 
 mod answer;
 mod piece;
+mod reason;
 
 pub(crate) use answer::{Progress, Reply};
 pub(crate) use piece::{Framing, Piece, ReplyHead};
+pub(crate) use reason::reason_phrase;
