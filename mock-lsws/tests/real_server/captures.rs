@@ -199,14 +199,14 @@ async fn perform(
 ) -> Result<u16, String> {
     let head_only = recording.request.starts_with(b"HEAD ");
     let before = received(&app.links());
-    let over_before = site.exchanges();
+    let over_before = site.records().len();
     let mut client = Some(Client::connect(site.address()).await);
     let port = client.as_ref().map_or(0, Client::port);
     let mut request = recording.request.as_slice();
     let mut response = recording.response.as_slice();
     for act in acts {
         let Some(connected) = client.as_mut() else {
-            site.until_exchanges(over_before + 1).await?;
+            site.until_records(over_before + 1).await?;
             continue;
         };
         match act {

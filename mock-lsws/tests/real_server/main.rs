@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod captures;
+mod checklist;
 mod client;
 mod misbehaviour;
 mod misbehaviour_record;

@@ -71,8 +71,13 @@ async fn repeat(line: Misbehaviour) -> Vec<String> {
         _ => client.elapsed().as_secs_f64(),
     };
     let outcome = Outcome { response, connection: seen, seconds, sends: app.requests() };
+    let mut differences = outcome.differences(&line);
+    if let (false, Some(record)) = (differences.is_empty(), site.records().first()) {
+        let notes = record.exchanges.iter().flat_map(|exchange| &exchange.notes);
+        differences.extend(notes.map(|note| format!("    the mock's log: {note}")));
+    }
     site.stop().await;
-    outcome.differences(&line)
+    differences
 }
 
 /// What a client saw.

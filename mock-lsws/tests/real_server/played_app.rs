@@ -4,6 +4,7 @@
 //! It listens on a socket of its own, so the server under test only connects to it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mock_lsws::Address;
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use crate::LONG;
@@ -29,10 +30,34 @@ pub(crate) enum Step {
     Bytewise(Vec<u8>, Duration),
     /// Does nothing for a while.
     Sleep(Duration),
+    /// Waits until the test lets it go on.
+    Gate(Gate),
+    /// Sends the same bytes again and again until the server closes.
+    SendForEver(Vec<u8>),
     /// Waits until the server closes its side.
     ServerCloses,
     /// Closes the connection.
     Close,
+}
+
+/// Where an application waits until the test lets it go on. Each opening lets one through.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    /// Closed.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    /// Lets one through.
+    pub(crate) fn open(&self) {
+        self.0.add_permits(1);
+    }
+
+    async fn pass(&self) {
+        self.0.acquire().await.unwrap().forget();
+    }
 }
 
 /// What came on one connection.
@@ -156,6 +181,8 @@ async fn play(stream: UnixStream, number: usize, script: Vec<Step>, links: watch
                 }
             }
             Step::Sleep(time) => tokio::time::sleep(time).await,
+            Step::Gate(gate) => gate.pass().await,
+            Step::SendForEver(bytes) => while write_half.write_all(&bytes).await.is_ok() {},
             Step::ServerCloses => drop(news.wait_for(|links| links[number].closed).await),
             Step::Close => return,
         }

@@ -1,0 +1,25 @@
+//! What is known of the real server (lsws 6), point by point, where no record in one of the tables is the test already.
+//!
+//! | point | what | test |
+//! |---|---|---|
+//! | 5 | environment of applications | `environment` |
+//! | 6, 7, 8 | layout of BEGIN_REQUEST, stale length, order of variables | `captures` |
+//! | 9 | over-read PATH_INFO | `captures`: 35, 41 |
+//! | 10 | SCRIPT_NAME and PATH_INFO of the mappings | `captures`: 01, 30, 31, 42, 70, 71 |
+//! | 11 | odd headers, many headers, big headers | `requests`; `captures`: 10, 11 |
+//! | 12 | body | `requests`; `captures`: 03, 04, 37, 65 |
+//! | 13 | body lengths | `requests`; `captures`: 06, 07 |
+//! | 14 | pool and queue | `pool` |
+//! | 15, 16, 17 | packets | `packets`; `misbehaviour` |
+//! | 18, 19, 20, 21 | headers of responses | `headers`; `misbehaviour` |
+//! | 22, 23, 24 | ends of connections, sends | `ends`; `misbehaviour` |
+//! | 25, 26, 27 | time limits, clients that leave, standard error | `waits`; `captures`: 50, 52, 53, 62 |
+
+mod ends;
+mod environment;
+mod headers;
+mod packets;
+mod pool;
+mod requests;
+mod stage;
+mod waits;
