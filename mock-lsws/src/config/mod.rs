@@ -1,5 +1,6 @@
 //! The configuration of the mock server: names, meanings and defaults of the real one.
 
+mod apache;
 mod app_kind;
 mod command_line;
 mod context;
@@ -10,6 +11,7 @@ mod server_config;
 mod validate;
 mod wsgi_alias;
 
+pub use apache::Ignored;
 pub use app_kind::{AppKind, AppServerEnv, RunOnStartUp, WsgiApp};
 pub use command_line::own_lsapi_variables;
 pub use context::{Context, ContextKind, Realm, ScriptHandler};

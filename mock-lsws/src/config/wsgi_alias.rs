@@ -8,7 +8,7 @@ use regex::bytes::Regex;
 pub const CALLABLE_OBJECT: &str = "WSGICallableObject";
 /// The group of applications a script belongs to.
 pub const APPLICATION_GROUP: &str = "WSGIApplicationGroup";
-/// Whether a script that has changed is loaded anew.
+/// Whether a script that has changed is loaded anew: ON or OFF, as the existing lswsgi compares it.
 pub const SCRIPT_RELOADING: &str = "WSGIScriptReloading";
 
 /// WSGIScriptAlias or WSGIScriptAliasMatch. The first that fits wins; contexts of static files come before all.

@@ -207,7 +207,7 @@ fn wsgi_variables(section: &mut Section<'_, '_>, prefix: &str) -> Vec<(&'static 
             format!("{prefix}{bare}")
         };
         let value = if name == SCRIPT_RELOADING {
-            section.choice(&key, &[("On", "On"), ("Off", "Off")]).map(str::to_owned)
+            section.choice(&key, &[("On", "ON"), ("Off", "OFF")]).map(str::to_owned)
         } else {
             section.text(&key)
         };

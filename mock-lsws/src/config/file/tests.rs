@@ -140,7 +140,7 @@ fn mappings_and_variables_are_read() {
     assert_eq!(config.contexts, [context]);
     let variables = config.wsgi_variables_for("/one", Path::new("/etc/mock/one.wsgi"), Some(&aliases[0]));
     let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(variables, [(APPLICATION_GROUP, "g"), (CALLABLE_OBJECT, "app"), (SCRIPT_RELOADING, "On")]);
+    assert_eq!(variables, [(APPLICATION_GROUP, "g"), (CALLABLE_OBJECT, "app"), (SCRIPT_RELOADING, "ON")]);
     let php = PhpIni { admin: true, name: "memory_limit".into(), value: "77M".into() };
     assert_eq!(config.php_ini, [php]);
 }
