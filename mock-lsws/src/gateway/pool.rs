@@ -282,3 +282,154 @@ impl Drop for Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::connection::Socket;
+
+    fn pool(max_conns: u32) -> Arc<Pool> {
+        Pool::new(ConnLimit::new(max_conns, Duration::from_secs(10)), ServerLog::silent())
+    }
+
+    fn link(name: &str) -> (Link, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (Link::new(Socket::new(ours.into()).unwrap(), name.into(), None), theirs)
+    }
+
+    #[track_caller]
+    fn now(asked: Asked) -> Place {
+        match asked {
+            Asked::Now(place) => place,
+            other => panic!("no place at once: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn later(asked: Asked) -> oneshot::Receiver<Place> {
+        match asked {
+            Asked::Later(place) => place,
+            other => panic!("a place at once: {other:?}"),
+        }
+    }
+
+    fn name(place: &Place) -> Option<&str> {
+        place.link.as_ref().map(|link| &*link.address)
+    }
+
+    #[tokio::test]
+    async fn the_connection_used_last_is_used_next() {
+        let pool = pool(2);
+        let (first, second) = (now(pool.ask(Turn::Last)), now(pool.ask(Turn::Last)));
+        let ((a, _a), (b, _b)) = (link("a"), link("b"));
+        first.recycle(a);
+        second.recycle(b);
+        let (first, second) = (now(pool.ask(Turn::Last)), now(pool.ask(Turn::Last)));
+        assert_eq!((name(&first), name(&second)), (Some("b"), Some("a")));
+    }
+
+    #[tokio::test]
+    async fn who_waits_gets_the_recycled_connection_first_come_first_served() {
+        let pool = pool(1);
+        let place = now(pool.ask(Turn::Last));
+        let (mut first, mut second) = (later(pool.ask(Turn::Last)), later(pool.ask(Turn::Last)));
+        let mut again = later(pool.ask(Turn::First));
+        let (a, _a) = link("a");
+        place.recycle(a);
+        for waiting in [&mut again, &mut first, &mut second] {
+            // At once, and nobody else in between.
+            let mut place = waiting.try_recv().unwrap();
+            assert_eq!(name(&place), Some("a"));
+            let link = place.take_link().unwrap();
+            place.recycle(link);
+        }
+        assert_eq!(name(&now(pool.ask(Turn::Last))), Some("a"));
+    }
+
+    #[tokio::test]
+    async fn a_place_without_a_connection_goes_to_the_next_too() {
+        let pool = pool(1);
+        let place = now(pool.ask(Turn::Last));
+        let mut waiting = later(pool.ask(Turn::Last));
+        drop(place);
+        assert_eq!(name(&waiting.try_recv().unwrap()), None);
+        assert_eq!(pool.open(), 0);
+    }
+
+    #[tokio::test]
+    async fn waiters_that_leave_lose_neither_a_place_nor_a_connection() {
+        let pool = pool(1);
+        let place = now(pool.ask(Turn::Last));
+        let leavers: Vec<_> = (0..10_000).map(|_| later(pool.ask(Turn::Last))).collect();
+        // One leaves with what it was given in its hands.
+        let holder = later(pool.ask(Turn::First));
+        let mut last = later(pool.ask(Turn::Last));
+        let (a, _a) = link("a");
+        place.recycle(a);
+        drop(leavers);
+        drop(holder);
+        assert_eq!(name(&last.try_recv().unwrap()), Some("a"));
+    }
+
+    #[tokio::test]
+    async fn connections_the_application_left_or_spoilt_are_not_used() {
+        let pool = pool(4);
+        let garbage = b"HTTP/1.1 200 OK\r\n\r\n";
+        let conn_close = b"LS\x08\x00\x08\x00\x00\x00";
+        let late = b"LS\x06\x00\x0c\x00\x00\x00late";
+        let places: Vec<_> = (0..4).map(|_| now(pool.ask(Turn::Last))).collect();
+        let (links, mut ends): (Vec<_>, Vec<_>) =
+            ["gone", "garbage", "conn_close", "late"].into_iter().map(link).unzip();
+        for (place, link) in places.into_iter().zip(links) {
+            place.recycle(link);
+        }
+        ends[3].write_all(late).unwrap();
+        ends[2].write_all(conn_close).unwrap();
+        ends[1].write_all(garbage).unwrap();
+        ends.remove(0);
+        let alarm = pool.alarm();
+        while pool.open() > 1 {
+            alarm.ringing().await;
+            pool.sweep();
+        }
+        let late = now(pool.ask(Turn::Last));
+        assert_eq!((name(&late), name(&now(pool.ask(Turn::Last)))), (Some("late"), None));
+    }
+
+    #[tokio::test]
+    async fn idle_connections_are_closed_after_the_keep_alive_time() {
+        let pool = pool(1);
+        let (mut a, end) = link("a");
+        now(pool.ask(Turn::Last)).recycle(a);
+        pool.tick(Some(Duration::from_secs(60)));
+        assert_eq!(pool.open(), 1);
+        pool.tick(None);
+        assert_eq!(pool.open(), 1);
+        let mut place = now(pool.ask(Turn::Last));
+        a = place.take_link().unwrap();
+        place.recycle(a);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        pool.tick(Some(Duration::from_millis(1)));
+        assert_eq!(pool.open(), 0);
+        assert_eq!(std::io::Read::read(&mut &end, &mut [0]).unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_lowered_limit_closes_what_is_too_much_and_turns_all_away_at_none() {
+        let pool = pool(2);
+        let (first, second) = (now(pool.ask(Turn::Last)), now(pool.ask(Turn::Last)));
+        let waiting = later(pool.ask(Turn::Last));
+        assert_eq!(pool.lower().limit, 1);
+        assert!(!first.is_within_limit());
+        let (a, _a) = link("a");
+        first.recycle(a);
+        assert_eq!(pool.open(), 1, "the connection was closed, and nobody got its place");
+        assert!(second.is_within_limit());
+        assert_eq!(pool.lower().limit, 0);
+        assert!(waiting.await.is_err());
+        assert!(matches!(pool.ask(Turn::Last), Asked::Refused));
+    }
+}
