@@ -348,3 +348,81 @@ fn limit(command: AppCommand, resource: Resource, soft: u64, hard: u64) -> AppCo
     };
     if soft == 0 && hard == 0 { command } else { command.limit(resource, cut(soft), cut(hard)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_environment_decides_who_manages_the_processes() {
+        let app = ExternalApp::new("a").command(["/bin/a"]);
+        assert!(!app.is_self_managed());
+        for name in ["LSAPI_CHILDREN", "PHP_LSAPI_CHILDREN", "PHP_FCGI_CHILDREN"] {
+            assert!(app.clone().env(name, "1").is_self_managed(), "{name}");
+        }
+        assert!(ExternalApp::wsgi("w", WsgiApp::new("/srv")).is_self_managed());
+    }
+
+    #[test]
+    fn there_are_no_more_connections_than_processes_take() {
+        let connections = |max_conns, instances, children: Option<&str>| {
+            let app = ExternalApp::new("a").max_conns(max_conns).instances(instances);
+            children.map_or(app.clone(), |children| app.env("LSAPI_CHILDREN", children)).effective_max_conns()
+        };
+        assert_eq!(connections(5, 1, None), 5);
+        assert_eq!(connections(5, 3, None), 3);
+        assert_eq!(connections(2, 3, None), 2);
+        assert_eq!(connections(9, 1, Some("4")), 4);
+        assert_eq!(connections(9, 3, Some("2")), 3);
+        assert_eq!(connections(9, 1, Some("40")), 9);
+        assert_eq!(connections(9, 1, Some("0")), 1);
+        assert_eq!(ExternalApp::wsgi("w", WsgiApp::new("/srv")).max_conns(7).effective_max_conns(), 7);
+    }
+
+    #[test]
+    fn an_application_that_runs_already_is_not_started() {
+        assert!(ExternalApp::new("a").to_command().is_none());
+        assert!(ExternalApp::new("a").command(["/bin/a"]).auto_start(false).to_command().is_none());
+    }
+
+    #[test]
+    fn a_command_has_the_settings() {
+        let app = ExternalApp::new("a").command(["/opt/bin/a", "-x"]).env("LS_CWD", "/tmp").env("K", "v");
+        let command = app.to_command().unwrap();
+        assert_eq!(command.program(), Path::new("/opt/bin/a"));
+        assert_eq!(command.working_directory(), Path::new("/tmp"));
+        assert_eq!(command.environment(), app.environment());
+        assert_eq!(app.environment()[1..3], ["K=v", "PATH=/bin:/usr/bin"], "LS_CWD is not passed on");
+        assert!(
+            app.environment().contains(&"LSAPI_PPID_NO_CHECK=1".into()),
+            "detached unless said otherwise"
+        );
+        let attached = app.run_on_start_up(RunOnStartUp::Yes).environment();
+        assert!(!attached.contains(&"LSAPI_PPID_NO_CHECK=1".into()));
+    }
+
+    #[test]
+    fn limits_and_priority_are_raised_to_what_the_server_needs() {
+        let own_priority = rustix::process::getpriority_process(None).unwrap();
+        let launch = |app: ExternalApp| app.to_command().unwrap().resolve().unwrap();
+        let app = ExternalApp::new("a").command(["/bin/a"]);
+        assert_eq!(launch(app.clone()).nice, Some(own_priority + 1));
+        assert_eq!(launch(app.clone().priority(-20)).nice, Some(own_priority));
+        assert_eq!(launch(app.clone()).limits, []);
+        let most = |resource| {
+            let is_root = rustix::process::geteuid().is_root();
+            rustix::process::getrlimit(resource).maximum.filter(|_| !is_root).unwrap_or(u64::MAX)
+        };
+        let processes = most(Resource::Nproc);
+        let limited = launch(app.clone().max_conns(10).processes(5, 90));
+        assert_eq!(limited.limits, [(Resource::Nproc as u32, 80.min(processes), 90.min(processes))]);
+        let memory = most(Resource::As);
+        assert_eq!(
+            launch(app.clone().memory(1 << 30, 0)).limits,
+            [(Resource::As as u32, (1 << 30).min(memory), memory)]
+        );
+        assert_eq!(launch(app.memory(0, 0)).limits, []);
+    }
+}

@@ -294,3 +294,45 @@ fn check_variable(check: &mut Check<'_>, name: &str) {
         check.wrong("", format!("unknown request variable `{name}`, expected one of {known}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Context, ScriptHandler};
+
+    #[test]
+    fn what_a_program_gets_wrong_is_told_with_its_owner() {
+        let config = ServerConfig::new()
+            .app(ExternalApp::new("a").command(["/bin/a"]).max_conns(0).backlog(0))
+            .app(ExternalApp::new("a").command(["a"]))
+            .context(Context::lsapi("/x", "b"))
+            .script_handler(ScriptHandler::new(["py", "wsgi"], "a"))
+            .alias(ScriptAlias::new("/s", "/s.py", "a").variable("WSGICalableObject", "x"));
+        let error = config.validate().unwrap_err().to_string();
+        let lines: Vec<&str> = error.lines().collect();
+        let expected = [
+            "external application 'a': `maxConns` is 0; it goes from 1 to 10000",
+            "external application 'a': `backlog` is 0; it goes from 1 to 100",
+            "external application 'a': `path` is `a`: write the whole path, from / on",
+            "external application 'a': there is an external application `a` already",
+            "context '/x': `uri` is `/x`: it begins and ends with a slash, as `/x/`",
+            "context '/x': unknown external application `b`, expected one of `a`, `a`",
+            "script handler 'py, wsgi': `wsgi` has to be the first suffix of the list",
+            "script alias '/s': unknown request variable `WSGICalableObject`, expected one of",
+        ];
+        assert_eq!(lines.len(), expected.len(), "{error}");
+        for (line, expected) in lines.iter().zip(expected) {
+            assert!(line.starts_with(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn system_users_run_no_applications() {
+        let user = crate::User { uid: 5, gid: 5, groups: vec![] };
+        let mut config = ServerConfig::new().app(ExternalApp::new("a").command(["/bin/a"]).user(user));
+        let problems = config.problems();
+        assert_eq!(problems.iter().map(|problem| problem.key).collect::<Vec<_>>(), ["extUser", "extGroup"]);
+        (config.min_uid, config.min_gid) = (5, 5);
+        assert!(config.validate().is_ok());
+    }
+}

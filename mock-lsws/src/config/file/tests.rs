@@ -292,3 +292,82 @@ fn the_table_has_the_keys_the_reader_has() {
         assert!(is_read, "{}.{}", key.section, key.name);
     }
 }
+
+/// The table of keys as it is in the README.
+fn markdown() -> String {
+    let mut table = "| key | default | meaning |\n|---|---|---|\n".to_owned();
+    let mut section = "";
+    for key in KEYS {
+        if key.section != section {
+            section = key.section;
+            let brackets =
+                if ["wsgiDefaults", "tuning"].contains(&section) { ("[", "]") } else { ("[[", "]]") };
+            table.push_str(&format!("| **`{}{section}{}`** | | |\n", brackets.0, brackets.1));
+        }
+        let separated = if key.meaning.is_empty() { String::new() } else { format!("{} ", key.meaning) };
+        table.push_str(&format!("| `{}` | {} | {separated}|\n", key.name, key.default));
+    }
+    table
+}
+
+#[test]
+fn the_readme_has_the_table_of_keys() {
+    let readme = include_str!("../../../../README.md");
+    let table = markdown();
+    assert!(readme.contains(&table), "the README should have:\n{table}");
+}
+
+#[test]
+fn the_table_tells_the_defaults_there_are() {
+    let server = ServerConfig::new();
+    let limits = server.limits;
+    let seconds = |time: Duration| time.as_secs().to_string();
+    let no_limit = |time: Option<Duration>| time.map_or_else(|| "-1".to_owned(), seconds);
+    let start = |app: &ExternalApp| (app.run_on_start_up as u8).to_string();
+    let app = ExternalApp::new("a");
+    let wsgi = ExternalApp::wsgi("a", WsgiApp::new("/"));
+    let AppKind::Wsgi(site) = &wsgi.kind else { panic!("{wsgi:?}") };
+    let (variable, value) = site.defaults[0].clone();
+    let kib = |bytes: usize| format!("{}K", bytes >> 10);
+    let mut known = vec![
+        ("", "indexFiles", server.index_files.join(", ")),
+        ("", "minUID", server.min_uid.to_string()),
+        ("", "minGID", server.min_gid.to_string()),
+        ("", "https", server.https.to_string()),
+        ("", "pathInfoOverread", server.path_info_overread.to_string()),
+        ("extProcessor", "instances", app.instances.to_string()),
+        ("extProcessor", "autoStart", u8::from(app.auto_start).to_string()),
+        ("context", "startupFile", site.startup_file.display().to_string()),
+        ("context", "appserverEnv", (site.mode as u8).to_string()),
+        ("context", "allowBrowse", Context::files("/", "/").allow_browse.to_string()),
+        ("wsgiDefaults", "env", format!("{}={}", variable.display(), value.display())),
+        ("wsgiDefaults", "priority", wsgi.priority.unwrap().to_string()),
+        ("tuning", "maxReqHeaderSize", kib(limits.max_req_header_size)),
+        ("tuning", "maxReqURLLen", kib(limits.max_req_url_len)),
+        ("tuning", "maxReqBodySize", format!("{}M", limits.max_req_body_size >> 20)),
+        ("tuning", "keepAliveTimeout", seconds(limits.keep_alive_timeout)),
+        ("tuning", "maxKeepAliveReq", limits.max_keep_alive_requests.to_string()),
+        ("tuning", "connTimeout", seconds(limits.conn_timeout)),
+    ];
+    for (section, app) in [("extProcessor", &app), ("wsgiDefaults", &wsgi)] {
+        known.extend([
+            (section, "maxConns", app.max_conns.to_string()),
+            (section, "initTimeout", seconds(app.init_timeout)),
+            (section, "retryTimeout", seconds(app.retry_timeout)),
+            (section, "pcKeepAliveTimeout", no_limit(app.pc_keep_alive_timeout)),
+            (section, "backlog", app.backlog.to_string()),
+            (section, "runOnStartUp", start(app)),
+            (section, "extMaxIdleTime", no_limit(app.ext_max_idle_time)),
+            (section, "umask", format!("{:03o}", app.umask)),
+        ]);
+    }
+    for (section, name, default) in &known {
+        let key = KEYS.iter().find(|key| key.section == *section && key.name == *name).unwrap();
+        assert_eq!(key.default, default, "{section}.{name}");
+    }
+    // A figure in the table is one the code has been asked for.
+    for key in KEYS.iter().filter(|key| key.default.starts_with(|c: char| c.is_ascii_digit() || c == '-')) {
+        let told = known.iter().any(|(section, name, _)| *section == key.section && *name == key.name);
+        assert!(told || ["persistConn", "respBuffer"].contains(&key.name), "{}.{}", key.section, key.name);
+    }
+}
