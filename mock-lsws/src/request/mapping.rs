@@ -1,6 +1,8 @@
 //! How a URL comes to an application, and what that makes of its path.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use super::path::DecodedPath;
 
 /// The part of the server's configuration a request fell under.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +29,33 @@ pub enum Mapping {
     },
 }
 
-/// A path, split.
-pub(super) struct Split {
-    pub(super) script_name: Vec<u8>,
-    /// `None` where the variable is left out.
-    pub(super) path_info: Option<Vec<u8>>,
-    pub(super) script_filename: Option<Vec<u8>>,
-    pub(super) document_root: Option<Vec<u8>>,
-    pub(super) path_translated: Option<Vec<u8>>,
+/// A path, split into the variables an application finds it in. `None` where a variable is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Split {
+    pub(crate) script_name: Vec<u8>,
+    pub(crate) path_info: Option<Vec<u8>>,
+    pub(crate) script_filename: Option<Vec<u8>>,
+    pub(crate) document_root: Option<Vec<u8>>,
+    pub(crate) path_translated: Option<Vec<u8>>,
+}
+
+impl Split {
+    /// A script with its path in URLs, and the path behind it.
+    pub(crate) fn script(name: &[u8], info: &[u8], file: Vec<u8>, document_root: &Path) -> Self {
+        let path_info = Some(info.to_vec()).filter(|info| !info.is_empty());
+        Self {
+            script_name: name.to_vec(),
+            script_filename: Some(file),
+            path_translated: path_info.as_ref().map(|info| join(document_root, info)),
+            document_root: Some(folder(document_root)),
+            path_info,
+        }
+    }
+
+    /// Without what is left out in a Python context (lsws 2.1).
+    pub(crate) fn without_document_root(self) -> Self {
+        Self { document_root: None, path_translated: None, ..self }
+    }
 }
 
 impl Mapping {
@@ -45,7 +66,9 @@ impl Mapping {
     }
 
     /// Splits a decoded path. One that is not below the mount point is taken as if it were the part below it.
-    pub(super) fn split(&self, path: &[u8]) -> Split {
+    pub(crate) fn split(&self, path: &DecodedPath, overread: bool) -> Split {
+        let decoded = path;
+        let path = decoded.path();
         let below = |prefix: &str| {
             let prefix = prefix.trim_end_matches('/').as_bytes();
             let rest = path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with(b"/"));
@@ -54,7 +77,12 @@ impl Mapping {
         match self {
             Self::WsgiContext { prefix } => Split {
                 script_name: prefix.trim_end_matches('/').as_bytes().to_vec(),
-                path_info: Some(below(prefix)),
+                path_info: Some(match below(prefix) {
+                    info if overread && path.ends_with(&info) => {
+                        decoded.over_read(path.len() - info.len()).to_vec()
+                    }
+                    info => info,
+                }),
                 script_filename: None,
                 document_root: None,
                 path_translated: None,
@@ -69,16 +97,12 @@ impl Mapping {
                     path_info: Some(path_info),
                 }
             }
-            Self::Script { name, document_root } => {
-                let path_info = Some(below(name)).filter(|rest| !rest.is_empty());
-                Split {
-                    script_name: name.clone().into_bytes(),
-                    script_filename: Some(join(document_root, name.as_bytes())),
-                    path_translated: path_info.as_ref().map(|info| join(document_root, info)),
-                    document_root: Some(folder(document_root)),
-                    path_info,
-                }
-            }
+            Self::Script { name, document_root } => Split::script(
+                name.as_bytes(),
+                &below(name),
+                join(document_root, name.as_bytes()),
+                document_root,
+            ),
         }
     }
 }
@@ -89,11 +113,11 @@ impl Default for Mapping {
     }
 }
 
-fn folder(path: &std::path::Path) -> Vec<u8> {
+fn folder(path: &Path) -> Vec<u8> {
     let bytes = path.as_os_str().as_encoded_bytes();
     bytes.strip_suffix(b"/").unwrap_or(bytes).to_vec()
 }
 
-fn join(folder_path: &std::path::Path, below: &[u8]) -> Vec<u8> {
+fn join(folder_path: &Path, below: &[u8]) -> Vec<u8> {
     [&folder(folder_path), below].concat()
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lsapi::limits::MAX_REQUEST_PACKET;
-use lsapi::{BeginRequest, ByteOrder, RawEnv, RawRequest};
+use lsapi::{BeginRequest, ByteOrder, PacketType, RawEnv, RawHeader, RawRequest};
 use serde::Deserialize;
 
 use crate::HttpRequest;
@@ -171,37 +171,34 @@ impl RequestSpec {
         for number in 1..=self.more_headers {
             request = request.header(format!("X-{number}"), number.to_string());
         }
-        let mut builder = request.builder();
-        for (name, value) in base_env {
-            builder = builder.env(name, value);
-        }
-        for (name, value) in &self.env.0 {
-            builder = builder.env(name, value.make(root, vars)?);
-        }
-        for (name, value) in &self.special_env.0 {
-            builder = builder.special_env(name, value.make(root, vars)?);
-        }
         let body = match &self.body {
             Some(body) => body.make(root, vars)?,
             None => Vec::new(),
         };
         let announced = self.body.as_ref().map(|_| body.len() as u64).or(self.body_length);
-        if let Some(len) = announced {
-            builder = if self.has_header("Content-Length") {
-                builder.raw_body_len(i32::try_from(len).unwrap_or(-2))
-            } else {
-                builder.body_len(len)
-            };
+        if let Some(len) = announced.filter(|_| !self.has_header("Content-Length")) {
+            request = request.header("Content-Length", len.to_string());
         }
-        builder = builder.order(match self.byte_order {
+        let mut raw = request.to_raw();
+        for (name, value) in base_env {
+            set(&mut raw.env, name, value.as_bytes());
+        }
+        for (name, value) in &self.env.0 {
+            set(&mut raw.env, name, &value.make(root, vars)?);
+        }
+        for (name, value) in &self.special_env.0 {
+            raw.special_env.push(RawEnv::new(name.as_bytes(), &value.make(root, vars)?));
+        }
+        if let Some(len) = announced {
+            raw.req_body_len = i32::try_from(len).unwrap_or(-2);
+        }
+        raw.order = match self.byte_order {
             Order::Native => ByteOrder::NATIVE,
             Order::Opposite => ByteOrder::NATIVE.opposite(),
-        });
-        let mut raw = builder.build();
-        if !self.without_env.is_empty() {
-            raw.env.retain(|entry| !self.leaves_out(entry));
-            point_at_values(&mut raw);
-        }
+        };
+        raw.header = RawHeader::new(PacketType::BeginRequest, raw.order);
+        raw.env.retain(|entry| !self.leaves_out(entry));
+        point_at_values(&mut raw);
         if raw.env.len() < self.env_entries {
             raw.env.resize(self.env_entries, RawEnv::new(b"n", b""));
         }
@@ -220,6 +217,15 @@ impl RequestSpec {
 
     fn leaves_out(&self, entry: &RawEnv) -> bool {
         self.without_env.iter().any(|name| entry.key.strip_suffix(b"\0") == Some(name.as_bytes()))
+    }
+}
+
+/// Sets a variable: the existing one in its place, a new one at the end.
+fn set(env: &mut Vec<RawEnv>, name: &str, value: &[u8]) {
+    let entry = RawEnv::new(name.as_bytes(), value);
+    match env.iter_mut().find(|known| known.key == entry.key) {
+        Some(known) => *known = entry,
+        None => env.push(entry),
     }
 }
 

@@ -106,7 +106,7 @@ impl MockServerBuilder {
         let front = Front {
             limits: self.config.limits,
             announced: self.config.announced,
-            router: Router::new(Arc::new(self.config)),
+            router: Router::new(Arc::new(self.config))?,
             gateways,
             log: self.log,
             access_log: self.access_log,
