@@ -15,5 +15,6 @@ fn main() -> ExitCode {
         // Before any thread exists: the spawner forks.
         Command::Spawner => mock_lsws::spawner::serve(),
         Command::Run(args) => cli::run(*args),
+        Command::Serve(args) => cli::serve(*args),
     }
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use mock_lsws::Address;
 
+use super::serve::ServeArgs;
+use super::values::{key_value, seconds};
+
 /// A mock LiteSpeed server: starts LSAPI applications as the real server does, and talks to them.
 #[derive(Debug, Parser)]
 #[command(name = "mock-lsws", version, arg_required_else_help = true)]
@@ -19,6 +22,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Send one request to an application and print its response, as curl would.
     Run(Box<RunArgs>),
+    /// Serve HTTP with LSAPI applications behind it, as the real server does.
+    Serve(Box<ServeArgs>),
     /// The process that starts applications. The program starts it itself.
     #[command(hide = true)]
     Spawner,
@@ -116,26 +121,6 @@ pub(crate) struct RunArgs {
     pub(crate) timeout: Duration,
 }
 
-fn key_value(text: &str) -> Result<(OsString, OsString), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
-        _ => Err("a variable is written KEY=VALUE".to_owned()),
-    }
-}
-
-/// Longest time taken, in seconds: one day.
-const LONGEST: f64 = 86_400.0;
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let number: f64 =
-        text.parse().map_err(|_| "a number of seconds is wanted, 2.5 for example".to_owned())?;
-    if number > 0.0 && number <= LONGEST {
-        Ok(Duration::from_secs_f64(number))
-    } else {
-        Err(format!("between 0 and {LONGEST} seconds"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -145,13 +130,5 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn times_are_seconds_with_or_without_a_fraction() {
-        assert_eq!(seconds("2.5"), Ok(Duration::from_millis(2500)));
-        for text in ["0", "-1", "NaN", "inf", "1s", "", "86401"] {
-            assert!(seconds(text).is_err(), "{text}");
-        }
     }
 }

@@ -14,12 +14,17 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Prints an entry of the transcript. Colours only reach a terminal.
 pub(super) fn entry(entry: &Entry, detail: Detail) {
+    stderr(entry_text(entry, detail));
+}
+
+/// An entry of the transcript with its colours.
+pub(super) fn entry_text(entry: &Entry, detail: Detail) -> String {
     let style = match entry.event.direction() {
         Direction::Sent => SENT,
         Direction::Received => RECEIVED,
         Direction::Local => LOCAL,
     };
-    stderr(format_args!("{style}{}{style:#}", entry.show(detail)));
+    format!("{style}{}{style:#}", entry.show(detail))
 }
 
 pub(super) fn error(message: impl Display) {
@@ -30,7 +35,8 @@ pub(super) fn warning(message: impl Display) {
     stderr(format_args!("mock-lsws: {WARNING}warning:{WARNING:#} {message}"));
 }
 
-fn stderr(line: impl Display) {
+/// Prints a line, or several. Colours only reach a terminal.
+pub(super) fn stderr(line: impl Display) {
     // There is nobody left to tell if this fails.
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }

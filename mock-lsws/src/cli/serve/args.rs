@@ -1,0 +1,244 @@
+//! `mock-lsws serve` as it is typed.
+
+use std::ffi::OsString;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, ArgGroup, Args, value_parser};
+use mock_lsws::Address;
+use mock_lsws::config::{BACKLOG, INSTANCES, MAX_CONNS, PRIORITY, UMASK};
+
+use super::super::values::{key_value, seconds};
+
+const EXAMPLES: &str = "\
+Examples:
+  A Python application at every URL, with the files of ./public beside it:
+    mock-lsws serve -- lswsgi -m app.wsgi
+
+  The same on any free port, as a group of eight processes with eight connections:
+    mock-lsws serve --http 127.0.0.1:0 --max-conns 8 --env LSAPI_CHILDREN=8 -- lswsgi -m app.wsgi
+
+  Any LSAPI application below /api/. Without LSAPI_CHILDREN each connection has a process of its own:
+    mock-lsws serve --lsapi-context /api/ -- ./my-app
+
+  Python scripts between static files, by their suffix:
+    mock-lsws serve --doc-root ./html --script-handler 'wsgi, py' -- lswsgi
+
+  What an Apache configuration says for mod_wsgi:
+    mock-lsws serve --apache-conf site.conf -- lswsgi
+
+  Several applications, realms, limits: all of it in a file, whose keys are the real server's:
+    mock-lsws serve --config server.toml
+
+  What passes between server and application, in words (twice: and in hex):
+    mock-lsws serve --transcript -- lswsgi -m app.wsgi
+
+When it is ready, one line on standard output says where. The server's log and whatever the application writes to its
+standard error go to standard error. Ctrl-C stops it: requests under way get ten seconds, a second Ctrl-C does not wait.
+
+COMMAND is a WSGI application context at /, unless a mapping is given. It is looked up on PATH and started in the current
+directory. Its environment is the one a server makes: --env, then your own LSAPI_* variables, and nothing else of yours.
+
+Exit codes:
+  0    stopped by a signal                          4    the address cannot be listened on
+  2    the command line is wrong                    8    a file could not be read or written
+  3    the application could not be started         10   a configuration file is wrong; file and line are said
+  130  a second signal, or one before it was ready";
+
+/// Headings of the help.
+const HTTP: &str = "HTTP";
+const MAPPING: &str = "What leads to COMMAND (nothing: every URL)";
+const APP: &str = "COMMAND as an external application, with the real server's names";
+const SHOW: &str = "What is shown";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+#[command(group = ArgGroup::new("source").args(["command", "connect", "config"]).multiple(true).required(true))]
+#[command(group = ArgGroup::new("app").args(["command", "connect"]))]
+pub(crate) struct ServeArgs {
+    /// The application and its arguments.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+
+    /// A configuration file in TOML; the README has its keys. COMMAND and its mappings are added to it.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Take WSGIScriptAlias and the other directives of mod_wsgi from an Apache configuration, and say what of it is
+    /// ignored.
+    #[arg(long, value_name = "FILE")]
+    pub(super) apache_conf: Option<PathBuf>,
+
+    /// Where clients connect. Port 0 is any free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = http, help_heading = HTTP)]
+    pub(super) http: SocketAddr,
+
+    /// Tell applications HTTPS=on, as behind a TLS listener.
+    #[arg(long, help_heading = HTTP)]
+    pub(super) https: bool,
+
+    /// Add bytes behind the NUL of a PATH_INFO that decoding made shorter, as the real server does.
+    #[arg(long, help_heading = HTTP)]
+    pub(super) path_info_overread: bool,
+
+    /// How long a client may make no progress. 300 unless configured.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = HTTP)]
+    pub(super) conn_timeout: Option<Duration>,
+
+    /// How long an idle client connection is kept. 5 unless configured.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = HTTP)]
+    pub(super) keep_alive_timeout: Option<Duration>,
+
+    /// A WSGI application context here instead of at /; files below --public come first.
+    #[arg(long, value_name = "/URI/", conflicts_with_all = GENERIC, help_heading = MAPPING)]
+    pub(super) wsgi_context: Option<String>,
+
+    /// The static files of the WSGI application context. ./public if nothing is said.
+    #[arg(long, value_name = "DIR", conflicts_with_all = GENERIC, help_heading = MAPPING, requires = "app")]
+    pub(super) public: Option<PathBuf>,
+
+    /// An LSAPI context: these URLs go to COMMAND.
+    #[arg(long, value_name = "/URI/", help_heading = MAPPING, requires = "app")]
+    pub(super) lsapi_context: Vec<String>,
+
+    /// Files in --doc-root with these suffixes are scripts, 'wsgi, py' for example; wsgi has to be the first.
+    #[arg(long, value_name = "SUFFIXES", help_heading = MAPPING, requires_all = ["app", "doc_root"])]
+    pub(super) script_handler: Option<String>,
+
+    /// The script at and below a URL (WSGIScriptAlias).
+    #[arg(long, value_name = "/URL=FILE", value_parser = script_alias, help_heading = MAPPING, requires = "app")]
+    pub(super) script_alias: Vec<(String, PathBuf)>,
+
+    /// The document root: static files, and scripts of the script handler.
+    #[arg(long, value_name = "DIR", help_heading = MAPPING)]
+    pub(super) doc_root: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) app: AppArgs,
+
+    /// One line for each request: the combined format, then microseconds and how often the request was sent. - is
+    /// standard output.
+    #[arg(long, value_name = "FILE", help_heading = SHOW)]
+    pub(super) access_log: Option<PathBuf>,
+
+    /// Print what passed between server and applications when a request is over, to standard error. Twice: also in hex.
+    #[arg(long, action = ArgAction::Count, help_heading = SHOW)]
+    pub(super) transcript: u8,
+
+    /// Print the lines of level INFO of the server's log too.
+    #[arg(short, long, help_heading = SHOW)]
+    pub(super) verbose: bool,
+}
+
+/// Mappings that make COMMAND a generic application.
+const GENERIC: [&str; 4] = ["lsapi_context", "script_handler", "script_alias", "apache_conf"];
+
+/// The settings of COMMAND. What is not given has the real server's default for the kind of mapping.
+#[derive(Debug, Args)]
+pub(crate) struct AppArgs {
+    /// Add a variable to its environment. Order is kept, and your own LSAPI_* variables follow.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, requires = "command", help_heading = APP)]
+    pub(super) env: Vec<(OsString, OsString)>,
+
+    /// Start it in the directory of the binary, as the real server does. COMMAND has to be an absolute path then.
+    #[arg(long, requires = "command", help_heading = APP)]
+    pub(super) real_cwd: bool,
+
+    /// Do not start an application, connect to one that runs: /path, uds://path, host:port or [v6]:port.
+    #[arg(long, value_name = "ADDR", help_heading = APP)]
+    pub(super) connect: Option<Address>,
+
+    /// Simultaneous connections, and so requests; more wait in a queue. No more than LSAPI_CHILDREN. [default: 5]
+    #[arg(long, value_name = "N", value_parser = number(&MAX_CONNS), requires = "app", help_heading = APP)]
+    pub(super) max_conns: Option<u32>,
+
+    /// Processes that share the listening socket. [default: 1]
+    #[arg(long, value_name = "N", value_parser = number(&INSTANCES), requires = "command", help_heading = APP)]
+    pub(super) instances: Option<u32>,
+
+    /// Time until the first request of a connection has to be acknowledged. [default: 60; 3 without a WSGI context]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "app", help_heading = APP)]
+    pub(super) init_timeout: Option<Duration>,
+
+    /// Time of 503 after all connections have failed. [default: 0; 10 without a WSGI context]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds_or_none, requires = "app", help_heading = APP)]
+    pub(super) retry_timeout: Option<Duration>,
+
+    /// Time an idle connection is kept. [default: 60; without end without a WSGI context]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "app", help_heading = APP)]
+    pub(super) pc_keep_alive_timeout: Option<Duration>,
+
+    /// Connections that may wait to be accepted. [default: 50; 100 without a WSGI context]
+    #[arg(long, value_name = "N", value_parser = value_parser!(i32).range(i64::from(*BACKLOG.start())..=i64::from(*BACKLOG.end())), requires = "command", help_heading = APP)]
+    pub(super) backlog: Option<i32>,
+
+    /// Its nice value, never below the server's. [default: 3; the server's and 1 without a WSGI context]
+    #[arg(long, value_name = "N", value_parser = value_parser!(i32).range(i64::from(*PRIORITY.start())..=i64::from(*PRIORITY.end())), allow_negative_numbers = true, requires = "command", help_heading = APP)]
+    pub(super) priority: Option<i32>,
+
+    /// Its umask, octal. [default: 022]
+    #[arg(long, value_name = "OCTAL", value_parser = octal, requires = "command", help_heading = APP)]
+    pub(super) umask: Option<u32>,
+}
+
+fn number(range: &std::ops::RangeInclusive<u32>) -> clap::builder::RangedI64ValueParser<u32> {
+    value_parser!(u32).range(i64::from(*range.start())..=i64::from(*range.end()))
+}
+
+fn http(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let wanted = || format!("write it as 127.0.0.1:8080, [::1]:8080 or localhost:8080, not '{text}'");
+    let mut found = text.to_socket_addrs().map_err(|_| wanted())?;
+    found.next().ok_or_else(wanted)
+}
+
+fn script_alias(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((url, file)) if url.starts_with('/') && !file.is_empty() => Ok((url.to_owned(), file.into())),
+        _ => Err("an alias is written /URL=FILE".to_owned()),
+    }
+}
+
+/// A time, or 0 for none.
+fn seconds_or_none(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { seconds(text) }
+}
+
+fn octal(text: &str) -> Result<u32, String> {
+    let wanted = "an octal number from 0 to 777 is wanted, 022 for example";
+    u32::from_str_radix(text, 8).ok().filter(|mask| UMASK.contains(mask)).ok_or_else(|| wanted.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_listeners_have_a_port_and_may_have_a_name() {
+        assert_eq!(http("127.0.0.1:0"), Ok(([127, 0, 0, 1], 0).into()));
+        assert_eq!(http("[::1]:80").map(|address| address.port()), Ok(80));
+        assert!(http("localhost:81").is_ok_and(|address| address.ip().is_loopback()));
+        for wrong in ["", "80", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:99999"] {
+            assert!(http(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn umasks_are_octal() {
+        assert_eq!(octal("022"), Ok(0o22));
+        for wrong in ["", "8", "1000", "-1", "x"] {
+            assert!(octal(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_alias_has_a_url_and_a_file() {
+        assert_eq!(script_alias("/a=b=c"), Ok(("/a".into(), "b=c".into())));
+        for wrong in ["/a", "a=b", "/a="] {
+            assert!(script_alias(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! `mock-lsws serve`: what is typed ([`args`]), what it means ([`plan`]), doing it ([`run`](mod@run)), and what is shown
+//! meanwhile ([`log`]).
+
+mod args;
+mod error;
+mod log;
+mod plan;
+mod run;
+
+pub(crate) use args::ServeArgs;
+pub(crate) use run::serve;

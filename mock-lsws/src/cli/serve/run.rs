@@ -1,0 +1,141 @@
+//! Doing it: start the server, say where it is, serve until a signal comes.
+
+use std::env;
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use mock_lsws::{AccessLog, Launcher, MockServer, Resource, Spawner, exit_code};
+use rustix::process::{Rlimit, getrlimit, setrlimit};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::super::output;
+use super::args::ServeArgs;
+use super::error::ServeError;
+use super::log;
+use super::plan::Plan;
+
+/// Descriptors an installed server may have open.
+const DESCRIPTORS: u64 = 20_000;
+
+/// How long what is left may take to end, the processes first of all.
+const END: Duration = Duration::from_secs(5);
+
+/// Does what the command line says and tells the exit code.
+pub(crate) fn serve(args: ServeArgs) -> ExitCode {
+    let result = prepare(args).and_then(|(plan, runtime)| {
+        let result = runtime.block_on(until_stopped(plan));
+        // With the last task goes the spawner, which takes every process and folder with it.
+        runtime.shutdown_timeout(END);
+        result
+    });
+    ExitCode::from(match result {
+        Ok(()) => exit_code::OK,
+        Err(error) => {
+            output::error(&error);
+            error.exit_code()
+        }
+    })
+}
+
+fn prepare(args: ServeArgs) -> Result<(Plan, Runtime), ServeError> {
+    let system = |what| move |source| ServeError::System { what, source };
+    let directory = env::current_dir().map_err(system("the current directory cannot be found"))?;
+    let plan = Plan::resolve(args, &directory)?;
+    for warning in &plan.warnings {
+        output::warning(warning);
+    }
+    raise_descriptors();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    Ok((plan, runtime.map_err(system("the runtime cannot be started"))?))
+}
+
+/// Each client, connection and upload takes a descriptor; what people have by default is for a few hundred.
+fn raise_descriptors() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(DESCRIPTORS, |maximum| maximum.min(DESCRIPTORS));
+    if current.is_some_and(|current| current < wanted) {
+        // It also works with fewer.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
+    }
+}
+
+/// The signals that stop a server.
+struct Stops([Signal; 3]);
+
+impl Stops {
+    fn new() -> io::Result<Self> {
+        let [interrupt, terminate, hangup] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        Ok(Self([interrupt?, terminate?, hangup?]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+
+    /// Does `what`, unless a signal comes first.
+    async fn unless<T>(&mut self, what: impl Future<Output = T>) -> Result<T, ServeError> {
+        tokio::select! {
+            done = what => Ok(done),
+            () = self.next() => Err(ServeError::Interrupted),
+        }
+    }
+}
+
+async fn until_stopped(plan: Plan) -> Result<(), ServeError> {
+    let mut stops =
+        Stops::new().map_err(|source| ServeError::System { what: "signals cannot be caught", source })?;
+    let summary = summary(&plan);
+    let server = stops.unless(start(plan)).await??;
+    ready(&server, &summary).map_err(ServeError::Print)?;
+    stops.next().await;
+    for process in stops.unless(server.stop()).await? {
+        output::warning(format_args!("left behind by an application and killed: {process}"));
+    }
+    Ok(())
+}
+
+async fn start(plan: Plan) -> Result<MockServer, ServeError> {
+    let access_log = match &plan.access_log {
+        None => AccessLog::none(),
+        Some(path) if path.as_os_str() == "-" => AccessLog::stdout(),
+        Some(path) => {
+            AccessLog::file(path).map_err(|source| ServeError::AccessLog { path: path.clone(), source })?
+        }
+    };
+    let exe = env::current_exe()
+        .map_err(|source| ServeError::System { what: "this program cannot be found again", source })?;
+    let spawner = Spawner::start(&exe, ["spawner"]).await?;
+    let mut builder = MockServer::builder(plan.config)
+        .http(plan.http)
+        .launcher(Launcher::Spawner(spawner))
+        .log(log::server_log(plan.level))
+        .access_log(access_log);
+    if let Some(detail) = plan.transcripts {
+        builder = builder.transcripts(true).observe(move |record| log::transcript(record, detail));
+    }
+    Ok(builder.start().await?)
+}
+
+/// The applications, each with its connections.
+fn summary(plan: &Plan) -> String {
+    let app = |app: &mock_lsws::config::ExternalApp| {
+        let connections = app.effective_max_conns();
+        format!("{} ({connections} connection{})", app.name, if connections == 1 { "" } else { "s" })
+    };
+    plan.config.apps.iter().map(app).collect::<Vec<_>>().join(", ")
+}
+
+fn ready(server: &MockServer, summary: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "http://{}/ serves {summary}; Ctrl-C stops it", server.address())?;
+    out.flush()
+}
