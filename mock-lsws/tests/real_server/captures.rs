@@ -110,7 +110,7 @@ const SEQUENCES: &[(Vhost, &[Exchange])] = &[
 /// What the mock cannot say as the real server did, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
     ("35-wsgi-percent-long", "behind the NUL of PATH_INFO stands what was in the real server's memory"),
-    ("59-big-1M", "where the server cuts 1 MiB into chunks depends on how fast the application writes"),
+    ("59-big-1M", "chunks are as recorded only if the bytes come in as they came then; none is bigger"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,7 +157,11 @@ async fn play(vhost: Vhost, row: Vec<Exchange>) -> Vec<String> {
     let mut ports = Vec::new();
     for ((name, acts), recording) in row.iter().zip(&recordings) {
         match perform(acts, recording, name, &site, &app).await {
-            Ok(port) => ports.extend(recording.links.iter().map(|_| port)),
+            Ok(port) => {
+                let requests =
+                    recording.links.iter().map(|link| mask_ports(&mut link.server_to_app.clone()).len());
+                ports.extend(std::iter::repeat_n(port, requests.sum()));
+            }
             Err(failure) => failures.push(format!("{name}: {failure}")),
         }
     }
@@ -261,6 +265,9 @@ async fn perform(
 
 /// Compares what the client saw, but for the time, the inode in the tag of a file, and pages of the server's own.
 fn compare_views(name: &str, expected: &View, seen: &View) -> String {
+    if name == "59-big-1M" && seen.biggest_chunk() > expected.biggest_chunk() {
+        return format!("a chunk has {:?} bytes", seen.biggest_chunk());
+    }
     let own_page = matches!(name, "32-wsgi-noslash" | "55-app-exits-mid-request");
     let comparable = |view: &View| {
         let view = view.without(if name == "33-wsgi-static" { &["date", "etag"] } else { &["date"] });

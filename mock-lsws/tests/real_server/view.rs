@@ -80,23 +80,28 @@ impl View {
         let Some(head) = self.head() else { return Vec::new() };
         let start = head.end + 4;
         if self.is_chunked() {
-            return self.chunks(start).map_or_else(Vec::new, |(body, _)| body);
+            return self.chunks(start).map_or_else(Vec::new, |(chunks, _)| chunks.concat());
         }
         self.bytes[start..].to_vec()
     }
 
-    /// The chunked body at `start`, and how many bytes it takes. `None`: it is not complete.
-    fn chunks(&self, start: usize) -> Option<(Vec<u8>, usize)> {
+    /// The biggest chunk of the body.
+    pub(crate) fn biggest_chunk(&self) -> Option<usize> {
+        self.chunks(self.head()?.end + 4)?.0.iter().map(|chunk| chunk.len()).max()
+    }
+
+    /// The chunks at `start`, and how many bytes they take. `None`: the body is not complete.
+    fn chunks(&self, start: usize) -> Option<(Vec<&[u8]>, usize)> {
         let mut rest = &self.bytes[start..];
-        let mut body = Vec::new();
+        let mut chunks = Vec::new();
         loop {
             let line = find(rest, b"\r\n")?;
             let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).ok()?, 16).ok()?;
             let data = rest.get(line + 2..line + 2 + size + 2)?;
-            body.extend_from_slice(&data[..size]);
+            chunks.push(&data[..size]);
             rest = &rest[line + 2 + size + 2..];
             if size == 0 {
-                return Some((body, self.bytes.len() - start - rest.len()));
+                return Some((chunks, self.bytes.len() - start - rest.len()));
             }
         }
     }
@@ -171,7 +176,7 @@ mod tests {
         assert_eq!(view(&format!("{declared}more")).end(false), Some(declared.len()));
         let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
         assert_eq!(view(chunked).end(false), Some(chunked.len()));
-        assert_eq!(view(chunked).body(), b"ok");
+        assert_eq!((view(chunked).body(), view(chunked).biggest_chunk()), (b"ok".to_vec(), Some(2)));
         for cut in 1..chunked.len() {
             assert_eq!(view(&chunked[..cut]).end(false), None, "cut at {cut}");
         }

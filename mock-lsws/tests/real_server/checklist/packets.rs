@@ -9,12 +9,14 @@ use crate::played_app::Step;
 
 const ABORT_REQUEST: &[u8] = b"LS\x02\x00\x08\x00\x00\x00";
 
-/// A RESP_HEADER packet whose payload has this many bytes, in this many headers.
+/// A RESP_HEADER packet whose payload has this many bytes, in this many headers of about the same size.
 fn header_of(payload: usize, count: usize) -> Vec<u8> {
-    let names = payload - 8 - 2 * count;
-    let mut headers: Vec<_> = (1..count).map(|_| b"x:y\0".to_vec()).collect();
-    headers.push([b"x:", &vec![b'y'; names - 4 * (count - 1) - 3][..], b"\0"].concat());
-    packet(3, &response_header(200, &headers))
+    let strings = payload - 8 - 2 * count;
+    let header = |number: usize| {
+        let length = strings / count + usize::from(number < strings % count);
+        [b"x:", &vec![b'y'; length - 3][..], b"\0"].concat()
+    };
+    packet(3, &response_header(200, &(0..count).map(header).collect::<Vec<_>>()))
 }
 
 fn with_length(mut packet: Vec<u8>, length: i32) -> Vec<u8> {
