@@ -305,7 +305,7 @@ impl Processes {
         state.listener = None;
         state.running.clear();
         let State { keepers, .. } = &mut *state;
-        keepers.end(STOP_PATIENCE).await;
+        keepers.end(STOP_PATIENCE.min(self.timing.kill)).await;
         state.folder = None;
     }
 }

@@ -14,12 +14,16 @@
 //! | 18, 19, 20, 21 | headers of responses | `headers`; `misbehaviour` |
 //! | 22, 23, 24 | ends of connections, sends | `ends`; `misbehaviour` |
 //! | 25, 26, 27 | time limits, clients that leave, standard error | `waits`; `captures`: 50, 52, 53, 62 |
+//! | 28, 31 | back-pressure, idle connections | `flow` |
+//! | 29, 30, 32 | processes | `processes` |
 
 mod ends;
 mod environment;
+mod flow;
 mod headers;
 mod packets;
 mod pool;
+mod processes;
 mod requests;
 mod stage;
 mod waits;
