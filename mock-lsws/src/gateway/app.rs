@@ -118,6 +118,7 @@ impl Gateway {
                     format!("{name}: less than half of maxConns is left, but it was restarted a moment ago");
                 notes.push(Note::new(Level::Notice, text));
             }
+            Then::Restart if !self.processes.are_ours() => {}
             Then::Restart => {
                 let text = format!("{name}: less than half of maxConns is left, it is restarted");
                 notes.push(Note::new(Level::Notice, text));

@@ -393,10 +393,11 @@ impl Exchange {
             gateway.processes.renew().await;
         }
         if attempt >= MOST_SENDS {
-            let why = gateway.processes.explain(lost.process.as_ref()).await;
+            let why = gateway.processes.explain(failure, lost.process.as_ref()).await;
+            let why = why.map(|why| format!("; {why}")).unwrap_or_default();
             let piece = self.last_piece(503);
             let what = if piece == Piece::Cut { "the response is cut short" } else { "503" };
-            let text = format!("{name}: {what} after {attempt} attempts: {failure}; {why}");
+            let text = format!("{name}: {what} after {attempt} attempts: {failure}{why}");
             self.log.note(Note::new(Level::Notice, text));
             self.phase = Phase::Ending(Some(piece));
             return;

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{sleep, timeout};
 
 use super::app::{GatewayError, Timing};
+use super::failure::Failure;
 use super::launcher::Launcher;
 use super::link::Link;
 use super::process::{Keepers, Process};
@@ -278,24 +279,33 @@ impl Processes {
         }
     }
 
-    /// Why no request gets an answer, as far as the processes tell.
-    pub(super) async fn explain(&self, link: Option<&Process>) -> String {
+    /// What the processes have to do with a failed send, as far as it can be told. `own` is the one that was started for
+    /// the connection.
+    pub(super) async fn explain(&self, failure: &Failure, own: Option<&Process>) -> Option<String> {
+        if matches!(failure, Failure::Violation | Failure::Stuck) {
+            return None;
+        }
+        if let Model::External(address) = &self.model {
+            return failure
+                .is_absence()
+                .then(|| format!("the application at {address} has to be started by you"));
+        }
         let mut state = self.state.lock().await;
-        let process = link.or(state.running.last());
-        if let Some(process) = process {
+        if let Some(process) = own.or(state.running.last()) {
             process.end_soon().await;
         }
         self.bury(&mut state);
-        let process = link.or(state.running.last());
-        match (&self.model, process) {
-            (Model::External(address), _) => {
-                format!("the application at {address} is not started by the server: is it running?")
+        match own.or(state.running.last()) {
+            Some(process) => {
+                process.end().map(|end| format!("process {} ended: {end}", process.pid())).or_else(|| {
+                    let is_silent = matches!(failure, Failure::InitTimeout | Failure::Connect(_));
+                    let pid = process.pid();
+                    is_silent.then(|| {
+                        format!("process {pid} runs: does it serve the socket that is its descriptor 0?")
+                    })
+                })
             }
-            (_, Some(process)) => match process.end() {
-                Some(end) => format!("process {} ended: {end}", process.pid()),
-                None => format!("process {} runs: does it serve its descriptor 0?", process.pid()),
-            },
-            (_, None) => state.trouble.clone().unwrap_or_else(|| "no process runs".to_owned()),
+            None => state.trouble.clone(),
         }
     }
 
