@@ -334,19 +334,19 @@ impl ExternalApp {
     }
 }
 
-/// Sets a limit where it is not 0. Only root may exceed the hard limit there is.
+/// Sets a limit; 0 is none. Only root may exceed the hard limit there is.
 fn limit(command: AppCommand, resource: Resource, soft: u64, hard: u64) -> AppCommand {
-    let most = if rustix::process::geteuid().is_root() {
-        None
-    } else {
-        rustix::process::getrlimit(resource).maximum
+    if soft == 0 && hard == 0 {
+        return command;
+    }
+    let is_root = rustix::process::geteuid().is_root();
+    let most = rustix::process::getrlimit(resource).maximum.filter(|_| !is_root);
+    let allowed = |value: u64| match (value, most) {
+        (0, most) => most,
+        (value, Some(most)) => Some(value.min(most)),
+        (value, None) => Some(value),
     };
-    let cut = |value: u64| {
-        (value > 0)
-            .then_some(value)
-            .map_or(most, |value| most.map_or(Some(value), |most| Some(value.min(most))))
-    };
-    if soft == 0 && hard == 0 { command } else { command.limit(resource, cut(soft), cut(hard)) }
+    command.limit(resource, allowed(soft), allowed(hard))
 }
 
 #[cfg(test)]

@@ -1,4 +1,9 @@
 //! The configuration of the mock server: names, meanings and defaults of the real one.
+//!
+//! Owns what can be set, what makes it unusable, and what follows from settings together: the environment of an
+//! application, its process model, how many connections it gets. A configuration is built in a program, read from TOML,
+//! or taken from the mod_wsgi directives of an Apache configuration. Which URL leads where is the router's to find out;
+//! starting applications is the gateway's.
 
 mod apache;
 mod app_kind;

@@ -124,8 +124,8 @@ impl ServerConfig {
         }
         for (at, context) in self.contexts.iter().enumerate() {
             check.owner = Owner::Context(at);
-            let is_file = matches!(context.kind, ContextKind::Static { .. });
-            if !context.uri.starts_with('/') || !(context.uri.ends_with('/') || is_file) {
+            let may_be_file = matches!(context.kind, ContextKind::Static { .. });
+            if !context.uri.starts_with('/') || !(context.uri.ends_with('/') || may_be_file) {
                 let uri = context.uri.trim_matches('/');
                 check.wrong(
                     "uri",
@@ -164,7 +164,6 @@ fn check_limits(check: &mut Check<'_>, config: &ServerConfig) {
     // The real server's own bounds; a head and a URL always have to fit somewhere.
     check.range("maxReqHeaderSize", limits.max_req_header_size, &(1024..=65_530 * 2));
     check.range("maxReqURLLen", limits.max_req_url_len, &(200..=65_530));
-    check.range("maxKeepAliveReq", limits.max_keep_alive_requests, &(0..=u32::MAX));
     if limits.conn_timeout.is_zero() {
         check.wrong("connTimeout", "`connTimeout` is 0: no client could be served");
     }

@@ -25,10 +25,7 @@ fn mistakes(text: &str) -> Vec<(usize, String)> {
     }
 }
 
-#[test]
-fn a_whole_site_moves_over() {
-    let (config, ignored) = read(
-        r#"# A Django site as its documentation has it.
+const SITE: &str = r#"# A Django site as its documentation has it.
 <VirtualHost *:80>
     ServerName example.com
     ServerAlias www.example.com
@@ -69,8 +66,11 @@ fn a_whole_site_moves_over() {
         WSGICallableObject never
     </LocationMatch>
 </VirtualHost>
-"#,
-    );
+"#;
+
+#[test]
+fn a_whole_site_moves_over() {
+    let (config, ignored) = read(SITE);
     assert_eq!(config.doc_root, Path::new("/srv/www"));
     assert_eq!(
         config.contexts,
@@ -198,4 +198,18 @@ fn scripts_go_to_the_handler_of_wsgi_or_the_only_application() {
 fn a_file_that_is_not_there_is_named() {
     let error = server().add_apache_conf(Path::new("/no/such.conf")).unwrap_err().to_string();
     assert!(error.starts_with("/no/such.conf: cannot be read"), "{error}");
+}
+
+proptest::proptest! {
+    /// Whatever is lost from a file or got into it: it is read, or it is told where it is wrong.
+    #[test]
+    fn damaged_files_are_read_or_refused(at in 0..1500_usize, lost in 0..30_usize, got in "\\PC{0,8}|[<>/\\\\'\"\n ]{0,4}") {
+        let keep = |c: usize| SITE.char_indices().nth(c).map_or(SITE.len(), |(at, _)| at);
+        let text = format!("{}{got}{}", &SITE[..keep(at)], &SITE[keep(at + lost)..]);
+        let mut config = server();
+        match config.add_apache_text(&text, Path::new(FILE)) {
+            Ok(_) => assert!(config.validate().is_ok()),
+            Err(_) => assert_eq!(config, server(), "nothing is half done"),
+        }
+    }
 }

@@ -260,6 +260,23 @@ fn a_file_that_is_not_there_is_named() {
     assert!(error.starts_with("/no/such.toml: cannot be read: "), "{error}");
 }
 
+proptest::proptest! {
+    /// Whatever is lost from a file or got into it: it is read, or it is told where it is wrong.
+    #[test]
+    fn damaged_files_are_read_or_refused(at in 0..4000_usize, lost in 0..30_usize, got in "\\PC{0,8}|[\\[\\]='\"\n0-9]{0,4}") {
+        let example = include_str!("../../../examples/server.toml");
+        let keep = |c: usize| example.char_indices().nth(c).map_or(example.len(), |(at, _)| at);
+        let text = format!("{}{got}{}", &example[..keep(at)], &example[keep(at + lost)..]);
+        match ServerConfig::from_toml_text(&text, Path::new(FILE)) {
+            Ok(config) => assert!(config.validate().is_ok()),
+            Err(ConfigError::File(errors)) => {
+                assert!(!errors.is_empty() && errors.is_sorted_by_key(|error| error.line), "{errors:?}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
 #[test]
 fn the_example_is_right() {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/server.toml"));
