@@ -359,7 +359,7 @@ impl Exchange {
         }
         let Phase::Sent(sending) = std::mem::replace(&mut self.phase, Phase::Ending(None)) else { return };
         match progress {
-            Progress::Complete { reusable } => sending.complete(reusable),
+            Progress::Complete { reusable } => sending.complete(reusable, self.reply.take_rest()),
             Progress::Refused(status) => {
                 sending.abort();
                 self.phase = Phase::Ending(Some(self.last_piece(status)));

@@ -213,8 +213,9 @@ impl Sending {
 
     /// The response is complete. The connection takes the next request, even if the body of this one did not go out to
     /// its end (lsws 2.3).
-    pub(super) fn complete(self, reusable: bool) {
+    pub(super) fn complete(self, reusable: bool, rest: Vec<u8>) {
         let Self { place, mut link, tap, .. } = self;
+        link.partial = rest;
         if reusable && self.written == self.begin.len() && self.write_failed.is_none() {
             link.served = true;
             place.recycle(link);

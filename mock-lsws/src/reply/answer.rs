@@ -14,6 +14,9 @@ use crate::journal::{Level, Note};
 /// length. The real server told the length of 16 KiB that came in one go, and not of 1 MiB.
 const MOST_GATHERED: usize = 64 * 1024;
 
+/// The longest chunk the server makes: a STREAM of 16 KiB becomes two.
+const LONGEST_CHUNK: usize = 8192;
+
 /// Bytes of CGI text without an empty line after which none is expected any more.
 const LONGEST_CGI_HEAD: usize = 64 * 1024;
 
@@ -62,9 +65,13 @@ struct Send {
     /// A RESP_HEADER has come, complete or not.
     has_header_packet: bool,
     head: HeadState,
+    /// Bytes of CGI text so far.
+    text: usize,
     /// Body bytes that wait for the flush.
     body: Vec<Bytes>,
     gathered: usize,
+    /// See [`Reply::take_rest`].
+    rest: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +84,7 @@ enum HeadState {
     },
     Text {
         head: Head,
+        /// A line that is not whole.
         text: Vec<u8>,
     },
     /// Waits for the flush.
@@ -130,8 +138,8 @@ impl Reply {
             match progress {
                 Progress::More => {}
                 Progress::Violation => {
-                    // What came before it is for the client all the same.
-                    self.flush();
+                    // What came before it is for the client all the same, what is behind it is not.
+                    self.flush_whole(None);
                     return progress;
                 }
                 _ => return progress,
@@ -222,11 +230,10 @@ impl Reply {
             self.note(Level::Warn, format!("RESP_HEADER says it has {count} headers; 0 to {most} can be"));
             return Progress::Violation;
         };
-        if (100..=103).contains(&status) {
-            self.interim(status);
-            return Progress::More;
-        }
         let mut head = Head::new(status);
+        if head.is_interim() {
+            return self.interim(head.status());
+        }
         let (lengths, mut lines) = rest.split_at_checked(2 * count).unwrap_or((rest, &[]));
         let mut is_whole = count > 0 && lengths.len() == 2 * count;
         for length in lengths.chunks_exact(2) {
@@ -249,16 +256,15 @@ impl Reply {
         Progress::More
     }
 
-    fn interim(&mut self, status: i32) {
+    fn interim(&mut self, status: u16) -> Progress {
         self.send.head = HeadState::Interim;
-        if let (false, Ok(status)) = (self.client.has_head, u16::try_from(status)) {
+        if !self.client.has_head {
             self.client.has_head = true;
-            self.note(
-                Level::Notice,
-                format!("status {status} is passed on; nothing after it reaches the client"),
-            );
+            let text = format!("status {status} is passed on; nothing after it reaches the client");
+            self.note(Level::Notice, text);
             self.pieces.push_back(Piece::Interim(status));
         }
+        Progress::More
     }
 
     fn stuck(&mut self, stuck: Stuck) -> Progress {
@@ -274,12 +280,13 @@ impl Reply {
         {
             let path = path.to_vec();
             let shown = String::from_utf8_lossy(&path).into_owned();
-            self.note(
-                Level::Info,
-                format!("internal redirect to {shown}; the rest of the response is dropped"),
-            );
+            let text = format!("internal redirect to {shown}; the rest of the response is dropped");
+            self.note(Level::Info, text);
             self.pieces.push_back(Piece::Redirect(path));
             return Progress::Redirected;
+        }
+        if head.is_interim() {
+            return self.interim(head.status());
         }
         self.send.head = HeadState::Complete(head);
         Progress::More
@@ -296,47 +303,47 @@ impl Reply {
                 self.body(payload);
                 Progress::More
             }
-            HeadState::Nothing => self.text(Head::new(200), &payload),
-            HeadState::Incomplete { head } => self.text(head, &payload),
-            HeadState::Text { head, mut text } => {
-                text.extend(payload);
-                self.text(head, &text)
-            }
+            HeadState::Nothing => self.text(Head::new(200), Vec::new(), &payload),
+            HeadState::Incomplete { head } => self.text(head, Vec::new(), &payload),
+            HeadState::Text { head, text } => self.text(head, text, &payload),
         }
     }
 
     /// Body bytes before a head is complete are header lines, as a CGI program writes them.
-    fn text(&mut self, mut head: Head, text: &[u8]) -> Progress {
-        let mut from = 0;
-        while let Some(len) = text.get(from..).and_then(|rest| rest.iter().position(|&byte| byte == b'\n')) {
-            let line = text.get(from..from + len).unwrap_or_default();
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            from += len + 1;
-            if line.is_empty() {
+    fn text(&mut self, mut head: Head, mut line: Vec<u8>, mut text: &[u8]) -> Progress {
+        while let Some(len) = text.iter().position(|&byte| byte == b'\n') {
+            let (end, rest) = text.split_at_checked(len).unwrap_or_default();
+            text = rest.get(1..).unwrap_or_default();
+            self.send.text += len + 1;
+            line.extend_from_slice(end);
+            let whole = line.strip_suffix(b"\r").unwrap_or(&line);
+            if whole.is_empty() {
                 let progress = self.complete_head(head);
-                if progress == Progress::More {
-                    self.body(text.get(from..).unwrap_or_default().to_vec());
+                if progress == Progress::More && !matches!(self.send.head, HeadState::Interim) {
+                    self.body(text.to_vec());
                 }
                 return progress;
             }
-            if let Err(stuck) = head.line(line) {
+            if let Err(stuck) = head.line(whole) {
                 return self.stuck(stuck);
             }
+            line.clear();
         }
-        let text = text.get(from..).unwrap_or_default().to_vec();
-        if text.len() > LONGEST_CGI_HEAD {
+        self.send.text += text.len();
+        if self.send.text > LONGEST_CGI_HEAD {
             return self.refuse();
         }
-        self.send.head = HeadState::Text { head, text };
+        line.extend_from_slice(text);
+        self.send.head = HeadState::Text { head, text: line };
         Progress::More
     }
 
     fn body(&mut self, payload: Vec<u8>) {
-        if payload.is_empty() {
-            return;
-        }
         self.send.gathered += payload.len();
-        self.send.body.push(payload.into());
+        let mut payload = Bytes::from(payload);
+        while !payload.is_empty() {
+            self.send.body.push(payload.split_to(payload.len().min(LONGEST_CHUNK)));
+        }
         if self.send.gathered > MOST_GATHERED {
             self.flush_whole(None);
         }
@@ -358,21 +365,27 @@ impl Reply {
             }
             _ => return self.refuse(),
         }
-        let reusable = !self.send.close && !self.send.packets.has_rest();
-        Progress::Complete { reusable }
+        self.send.rest = self.send.packets.take_idle_rest();
+        Progress::Complete { reusable: !self.send.close && self.send.rest.is_some() }
     }
 
     /// What was read along with RESP_END still counts: STREAM is body, STDERR is logged.
     fn surplus(&mut self) {
         while let Ok(Some(packet)) = self.send.packets.next() {
             match packet.ty {
-                PacketType::RespStream => self.send.body.push(packet.payload.into()),
+                PacketType::RespStream => self.body(packet.payload),
                 PacketType::StderrStream => self.stderr(&packet.payload),
-                PacketType::ConnClose => self.send.close = true,
-                _ => {}
+                PacketType::ReqReceived => {}
+                PacketType::InternalError if packet.payload.is_empty() => {}
+                // Nothing of a response has a request here that it could belong to.
+                _ => self.send.close = true,
             }
         }
-        self.send.body.retain(|bytes| !bytes.is_empty());
+    }
+
+    /// What was read behind the response and is not a whole packet yet: the next thing the connection says begins so.
+    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
+        self.send.rest.take().unwrap_or_default()
     }
 
     /// Hands out what is understood. `whole`: the length of the body, if this is all of it.

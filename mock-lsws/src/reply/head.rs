@@ -81,6 +81,16 @@ impl Head {
         self.internal.as_deref().or(location)
     }
 
+    /// The status as it is now.
+    pub(super) const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Whether it is the head of an interim response.
+    pub(super) const fn is_interim(&self) -> bool {
+        self.status < 200
+    }
+
     /// Whether a response with this head has no body, whatever the application sends.
     pub(super) const fn is_bodiless(&self) -> bool {
         matches!(self.status, 204 | 304)

@@ -11,6 +11,10 @@ mod answer;
 mod head;
 mod packets;
 mod piece;
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod recorded_tests;
 mod status;
 
 pub(crate) use answer::{Progress, Reply};

@@ -84,9 +84,14 @@ impl Packets {
         (!packet.payload.is_empty()).then_some(packet)
     }
 
-    /// Whether bytes are left that were not used up.
-    pub(super) fn has_rest(&self) -> bool {
-        self.stream_left > 0 || !self.rest().is_empty()
+    /// The bytes that are left, if they can be the beginning of a packet that may stand between two responses.
+    pub(super) fn take_idle_rest(&mut self) -> Option<Vec<u8>> {
+        let is_idle = match self.header() {
+            Ok(Some((ty, _))) => matches!(ty, PacketType::StderrStream | PacketType::ReqReceived),
+            Ok(None) => self.rest().iter().zip(lsapi::MAGIC).all(|(&byte, magic)| byte == magic),
+            Err(_) => false,
+        };
+        (is_idle && self.stream_left == 0).then(|| self.take(usize::MAX))
     }
 
     /// The header of the next packet, once it is there and if it is one.
@@ -168,6 +173,23 @@ mod tests {
     }
 
     #[test]
+    fn only_what_may_stand_between_responses_is_kept_for_later() {
+        for (bytes, kept) in [
+            (&b""[..], true),
+            (b"L", true),
+            (b"LS\x06", true),
+            (b"LS\x06\0\x0a\0\0\0a", true),
+            (b"LS\x04\0\x0a\0\0\0a", false),
+            (b"LS\x0a\0\x08\0\0\0", false),
+            (b"garbage", false),
+        ] {
+            let mut packets = Packets::default();
+            packets.push(bytes);
+            assert_eq!(packets.take_idle_rest(), kept.then(|| bytes.to_vec()), "{bytes:?}");
+        }
+    }
+
+    #[test]
     fn a_stream_can_be_taken_before_it_is_whole() {
         let mut packets = Packets::default();
         packets.push(&header(4, 12));
@@ -176,10 +198,9 @@ mod tests {
         packets.push(b"ab");
         assert_eq!(packets.next(), Ok(None));
         assert_eq!(packets.partial_stream().unwrap().payload, b"ab");
-        assert!(packets.has_rest());
         packets.push(&[&b"cd"[..], &header(5, 8)].concat());
         assert_eq!(packets.next().unwrap().unwrap().payload, b"cd");
         assert_eq!(packets.next().unwrap().unwrap().ty, PacketType::RespEnd);
-        assert!(!packets.has_rest());
+        assert_eq!(packets.take_idle_rest(), Some(Vec::new()));
     }
 }
