@@ -19,7 +19,7 @@ Examples:
   The same on any free port, as a group of eight processes with eight connections:
     mock-lsws serve --http 127.0.0.1:0 --max-conns 8 --env LSAPI_CHILDREN=8 -- lswsgi -m app.wsgi
 
-  Any LSAPI application below /api/. Without LSAPI_CHILDREN each connection has a process of its own:
+  Any LSAPI application below /api/; without LSAPI_CHILDREN each connection has a process:
     mock-lsws serve --lsapi-context /api/ -- ./my-app
 
   Python scripts between static files, by their suffix:
@@ -34,16 +34,21 @@ Examples:
   What passes between server and application, in words (twice: and in hex):
     mock-lsws serve --transcript -- lswsgi -m app.wsgi
 
-When it is ready, one line on standard output says where. The server's log and whatever the application writes to its
-standard error go to standard error. Ctrl-C stops it: requests under way get ten seconds, a second Ctrl-C does not wait.
+When it is ready, one line on standard output says where. The server's log, and what the
+application writes to its standard error, go to standard error. Ctrl-C stops it: requests under
+way get ten seconds, a second Ctrl-C does not wait.
 
-COMMAND is a WSGI application context at /, unless a mapping is given. It is looked up on PATH and started in the current
-directory. Its environment is the one a server makes: --env, then your own LSAPI_* variables, and nothing else of yours.
+COMMAND is a WSGI application context at / unless a mapping is given. It is looked up on PATH and
+started in the current directory. Its environment is the one a server makes: --env, then your own
+LSAPI_* variables, and nothing else of yours.
 
 Exit codes:
-  0    stopped by a signal                          4    the address cannot be listened on
-  2    the command line is wrong                    8    a file could not be read or written
-  3    the application could not be started         10   a configuration file is wrong; file and line are said
+  0    stopped by a signal
+  2    the command line is wrong
+  3    the application could not be started or set up
+  4    the address cannot be listened on
+  8    a file could not be read or written
+  10   a configuration file is wrong; its lines are named
   130  a second signal, or one before it was ready";
 
 /// Headings of the help.
@@ -54,6 +59,9 @@ const SHOW: &str = "What is shown";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(
+    override_usage = "mock-lsws serve [OPTIONS] -- COMMAND...\n       mock-lsws serve [OPTIONS] --config FILE [-- COMMAND...]\n       mock-lsws serve [OPTIONS] --connect ADDR"
+)]
 #[command(group = ArgGroup::new("source").args(["command", "connect", "config"]).multiple(true).required(true))]
 #[command(group = ArgGroup::new("app").args(["command", "connect"]))]
 pub(crate) struct ServeArgs {
