@@ -48,6 +48,7 @@ pub(crate) struct AppRequest {
 
 /// What is left to tell when an exchange is over.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ExchangeRecord {
     /// How often the request was sent.
     pub sends: u32,
@@ -387,6 +388,9 @@ impl Exchange {
             for note in gateway.distrust().await {
                 self.log.note(note);
             }
+        }
+        if matches!(failure, Failure::Closed | Failure::Lost(_)) {
+            gateway.processes.settle().await;
         }
         if failure.is_absence() {
             gateway.pool.drop_free();

@@ -12,6 +12,9 @@ use crate::connection::Socket;
 use crate::journal::{Level, Note, ServerLog};
 use crate::packet::Packet;
 
+/// Bytes read at once. It is all that is read ahead of a slow client.
+const READ_SIZE: usize = 16 * 1024;
+
 /// Bytes read at once from a connection nobody uses.
 const IDLE_READ: usize = 4096;
 
@@ -27,19 +30,32 @@ pub(super) struct Link {
     pub(super) idle_since: Instant,
     /// Bytes of a packet that came behind a response and is not whole yet.
     pub(super) partial: Vec<u8>,
+    /// Where reads go; it stays with the connection.
+    pub(super) scratch: Vec<u8>,
     /// The process that was started for this connection (lsws 1.5).
     pub(super) process: Option<Process>,
 }
 
 impl Link {
     pub(super) fn new(socket: Socket, address: Arc<str>, process: Option<Process>) -> Self {
-        Self { socket, address, served: false, idle_since: Instant::now(), partial: Vec::new(), process }
+        Self {
+            socket,
+            address,
+            served: false,
+            idle_since: Instant::now(),
+            partial: Vec::new(),
+            scratch: vec![0; READ_SIZE],
+            process,
+        }
     }
 
     /// Looks at what the application said on the idle connection. False: it cannot be used any more (lsws 3.3).
     /// Afterwards `waker` is told when there is more.
     pub(super) fn is_usable(&mut self, waker: &Waker, log: &ServerLog) -> bool {
         let mut scratch = [0; IDLE_READ];
+        if !self.take_idle_packets(log) {
+            return false;
+        }
         loop {
             match self.socket.recv(&mut scratch) {
                 Ok(0) => return false,

@@ -264,7 +264,7 @@ impl Place {
     /// Whether it still counts: the limit may have been lowered below it.
     pub(super) fn is_within_limit(&self) -> bool {
         let mut state = self.pool.state();
-        state.limit.admits(Instant::now()) && state.open <= state.limit.now()
+        !state.closed && state.limit.admits(Instant::now()) && state.open <= state.limit.now()
     }
 
     /// Puts a connection that can take the next request back.

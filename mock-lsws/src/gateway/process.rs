@@ -7,27 +7,33 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::launcher::Launcher;
 use crate::app_process::StartError;
 use crate::{AppCommand, AppProcess, Signal, SpawnedApp};
 
 /// How long the end of a process may be on its way.
-const END_SOON: Duration = Duration::from_millis(50);
+const SOON: Duration = Duration::from_millis(50);
 
 /// A running process. Dropping it stops the process: TERM, then USR1, and KILL when it does not go (lsws 4).
 #[derive(Debug)]
 pub(super) struct Process {
-    pid: i32,
-    ended: watch::Receiver<Option<String>>,
+    end: End,
     /// Its end tells the task that looks after the process to stop it.
     _stop: oneshot::Sender<std::convert::Infallible>,
 }
 
+/// The end of a process, to be waited for.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    pub(super) pid: i32,
+    words: watch::Receiver<Option<String>>,
+}
+
 /// What waits for processes: they are killed with it.
 #[derive(Debug, Default)]
-pub(super) struct Keepers(Vec<(AbortHandle, watch::Receiver<Option<String>>)>);
+pub(super) struct Keepers(Vec<(AbortHandle, End)>);
 
 impl Process {
     /// Starts `command` with `input` as descriptor 0. Once stopped, it has `patience` to go by itself.
@@ -54,30 +60,46 @@ impl Process {
         };
         let pid = running.pid();
         let (stop, stopped) = oneshot::channel();
-        let (sender, ended) = watch::channel(None);
+        let (sender, words) = watch::channel(None);
+        let end = End { pid, words };
         let keeper = tokio::spawn(async move {
-            let end = keep(running, stopped, patience).await;
-            sender.send_replace(Some(end));
+            let words = keep(running, stopped, patience).await;
+            sender.send_replace(Some(words));
         });
         keepers.0.retain(|(keeper, _)| !keeper.is_finished());
-        keepers.0.push((keeper.abort_handle(), ended.clone()));
-        Ok(Self { pid, ended, _stop: stop })
+        keepers.0.push((keeper.abort_handle(), end.clone()));
+        Ok(Self { end, _stop: stop })
     }
 
-    pub(super) const fn pid(&self) -> i32 {
-        self.pid
+    /// Its end.
+    pub(super) const fn end(&self) -> &End {
+        &self.end
     }
+}
 
+impl End {
     /// How it ended, in words, if it has.
-    pub(super) fn end(&self) -> Option<String> {
-        self.ended.borrow().clone()
+    pub(super) fn words(&self) -> Option<String> {
+        self.words.borrow().clone()
     }
 
     /// The same, with a moment of patience: the end of a process is known a little later than that of its connections.
-    pub(super) async fn end_soon(&self) -> Option<String> {
-        let mut ended = self.ended.clone();
-        let _ = timeout(END_SOON, ended.wait_for(Option::is_some)).await;
-        self.end()
+    pub(super) async fn soon(&mut self) -> Option<String> {
+        self.until(Instant::now() + SOON).await;
+        self.words()
+    }
+
+    /// Waits a moment for the ends that are on their way among these, for all in the same moment.
+    pub(super) async fn any_soon(ends: Vec<Self>) {
+        let deadline = Instant::now() + SOON;
+        for mut end in ends {
+            end.until(deadline).await;
+        }
+    }
+
+    async fn until(&mut self, deadline: Instant) {
+        // Too late, or nobody left who waits for it: then there are no words.
+        let _ = timeout_at(deadline, self.words.wait_for(Option::is_some)).await;
     }
 }
 
@@ -93,7 +115,7 @@ impl Keepers {
     async fn wait(&mut self) {
         for (_, ended) in &mut self.0 {
             // An error says the same: there is nobody left who waits for it.
-            let _ = ended.wait_for(Option::is_some).await;
+            let _ = ended.words.wait_for(Option::is_some).await;
         }
     }
 

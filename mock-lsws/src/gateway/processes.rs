@@ -16,7 +16,7 @@ use super::app::{GatewayError, Timing};
 use super::failure::Failure;
 use super::launcher::Launcher;
 use super::link::Link;
-use super::process::{Keepers, Process};
+use super::process::{End, Keepers, Process};
 use crate::config::ExternalApp;
 use crate::connection::{CONNECT_LIMIT, Socket};
 use crate::journal::{Level, Note, ServerLog};
@@ -61,6 +61,8 @@ struct State {
     /// Processes at the listening socket.
     running: Vec<Process>,
     keepers: Keepers,
+    /// Nothing is started any more.
+    stopped: bool,
     /// What became of the process that was started or ended last, if it was not well.
     trouble: Option<String>,
 }
@@ -128,6 +130,9 @@ impl Processes {
             }
             None => self.folder(state).await?.join("app.sock"),
         };
+        if state.stopped {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         // Its file first: the new one shall not need another name.
         state.listener = None;
         let listener = Listener::unix(&path, self.backlog).map_err(io::Error::other)?;
@@ -185,7 +190,7 @@ impl Processes {
             let State { keepers, .. } = &mut **state;
             match Process::start(&self.launcher, command.clone(), input, self.timing.kill, keepers).await {
                 Ok(process) => {
-                    self.note(Level::Notice, &format!("process {} started", process.pid()));
+                    self.note(Level::Notice, &format!("process {} started", process.end().pid));
                     state.running.push(process);
                 }
                 // As when it dies at once: the real server learns no more than that.
@@ -198,8 +203,8 @@ impl Processes {
     fn bury(&self, state: &mut State) {
         let State { running, trouble, .. } = state;
         running.retain(|process| {
-            let Some(end) = process.end() else { return true };
-            let text = format!("process {} ended: {end}", process.pid());
+            let Some(words) = process.end().words() else { return true };
+            let text = format!("process {} ended: {words}", process.end().pid);
             self.note(Level::Notice, &text);
             *trouble = Some(text);
             false
@@ -247,12 +252,15 @@ impl Processes {
     async fn start_single(&self, command: &AppCommand) -> io::Result<Link> {
         let (input, ours) = crate::socketpair()?;
         let mut state = self.state.lock().await;
+        if state.stopped {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         let State { keepers, .. } = &mut *state;
         let started = Process::start(&self.launcher, command.clone(), input, self.timing.kill, keepers).await;
         let (address, process) = match started {
             Ok(process) => {
-                self.note(Level::Notice, &format!("process {} started for a connection", process.pid()));
-                (format!("process {}", process.pid()), Some(process))
+                self.note(Level::Notice, &format!("process {} started for a connection", process.end().pid));
+                (format!("process {}", process.end().pid), Some(process))
             }
             // Its end of the connection is closed: the request learns from that.
             Err(error) => {
@@ -290,28 +298,31 @@ impl Processes {
                 .is_absence()
                 .then(|| format!("the application at {address} has to be started by you"));
         }
-        let mut state = self.state.lock().await;
-        if let Some(process) = own.or(state.running.last()) {
-            process.end_soon().await;
+        let end = match own {
+            Some(process) => Some(process.end().clone()),
+            None => self.state.lock().await.running.last().map(|process| process.end().clone()),
+        };
+        let Some(mut end) = end else { return self.state.lock().await.trouble.clone() };
+        let pid = end.pid;
+        match end.soon().await {
+            Some(words) => Some(format!("process {pid} ended: {words}")),
+            None => matches!(failure, Failure::InitTimeout | Failure::Connect(_))
+                .then(|| format!("process {pid} runs: does it serve the socket that is its descriptor 0?")),
         }
-        self.bury(&mut state);
-        match own.or(state.running.last()) {
-            Some(process) => {
-                process.end().map(|end| format!("process {} ended: {end}", process.pid())).or_else(|| {
-                    let is_silent = matches!(failure, Failure::InitTimeout | Failure::Connect(_));
-                    let pid = process.pid();
-                    is_silent.then(|| {
-                        format!("process {pid} runs: does it serve the socket that is its descriptor 0?")
-                    })
-                })
-            }
-            None => state.trouble.clone(),
-        }
+    }
+
+    /// Waits a moment for the ends of processes that a lost connection may have announced, so that the next one does
+    /// not wait for a process that is not there any more.
+    pub(super) async fn settle(&self) {
+        let ends: Vec<_> =
+            self.state.lock().await.running.iter().map(|process| process.end().clone()).collect();
+        End::any_soon(ends).await;
     }
 
     /// Stops everything, and waits until it has ended. What takes too long is killed.
     pub(super) async fn stop(&self) {
         let mut state = self.state.lock().await;
+        state.stopped = true;
         state.listener = None;
         state.running.clear();
         let State { keepers, .. } = &mut *state;

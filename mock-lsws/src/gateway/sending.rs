@@ -19,9 +19,6 @@ use crate::transcript::SentKind;
 /// Blocks of the body written before the application's answer is looked at.
 const BLOCKS_A_TURN: usize = 8;
 
-/// Bytes read at once. It is all that is read ahead of a slow client.
-const READ_SIZE: usize = 16 * 1024;
-
 /// One send.
 #[derive(Debug)]
 pub(super) struct Sending {
@@ -41,7 +38,6 @@ pub(super) struct Sending {
     /// See [`Progress::Stuck`].
     stuck: bool,
     last_activity: Instant,
-    scratch: Vec<u8>,
 }
 
 /// What a turn came to.
@@ -74,7 +70,6 @@ impl Sending {
             write_failed: None,
             stuck: false,
             last_activity: Instant::now(),
-            scratch: vec![0; READ_SIZE],
         }
     }
 
@@ -136,12 +131,15 @@ impl Sending {
 
     fn load_block(&mut self, body: &mut KeptBody) -> io::Result<()> {
         self.block_written = 0;
-        self.block.resize(BODY_BLOCK, 0);
-        let len =
-            if self.next_block < body.len() { body.read_at(self.next_block, &mut self.block) } else { Ok(0) };
-        self.block.truncate(*len.as_ref().unwrap_or(&0));
-        self.next_block += self.block.len() as u64;
-        len.map(|_| ())
+        self.block.clear();
+        if self.next_block < body.len() {
+            self.block.resize(BODY_BLOCK, 0);
+            let read = body.read_at(self.next_block, &mut self.block);
+            self.block.truncate(*read.as_ref().unwrap_or(&0));
+            self.next_block += self.block.len() as u64;
+            read?;
+        }
+        Ok(())
     }
 
     fn fail_write(&mut self, error: io::Error) {
@@ -154,7 +152,7 @@ impl Sending {
             let early = std::mem::take(&mut self.link.partial);
             return self.take(&early, reply);
         }
-        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut scratch = std::mem::take(&mut self.link.scratch);
         let turned = match self.link.socket.recv(&mut scratch) {
             Ok(0) => {
                 self.tap.ended(false);
@@ -169,7 +167,7 @@ impl Sending {
                 Turned::Failed(Failure::Lost(error))
             }
         };
-        self.scratch = scratch;
+        self.link.scratch = scratch;
         turned
     }
 
