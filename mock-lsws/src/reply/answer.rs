@@ -260,6 +260,8 @@ impl Reply {
         self.send.head = HeadState::Interim;
         if !self.client.has_head {
             self.client.has_head = true;
+            // Nor does anything of a later send.
+            self.client.bodiless = true;
             let text = format!("status {status} is passed on; nothing after it reaches the client");
             self.note(Level::Notice, text);
             self.pieces.push_back(Piece::Interim(status));
