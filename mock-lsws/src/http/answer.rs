@@ -121,7 +121,11 @@ impl Client<'_> {
                 }
                 Route::File(path) => {
                     let readable = redirects > 0 || head.is_method("GET") || head.is_method("HEAD");
-                    return if readable { delivery.file(path, head).await } else { delivery.page(405).await };
+                    return if readable {
+                        delivery.file(path, head).await
+                    } else {
+                        delivery.read_only().await
+                    };
                 }
                 Route::Moved(url) => return delivery.moved(url).await,
                 Route::Unauthorized(realm) => return delivery.unauthorized(&realm).await,

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::head::RequestHead;
 use super::page::Page;
 use super::response_head::{self, ResponseHead};
-use super::static_file::StaticFile;
+use super::static_file::{StaticFile, Unavailable};
 use super::writer::Writer;
 use crate::reply::{Framing, ReplyHead};
 
@@ -130,24 +130,32 @@ impl<'a> Delivery<'a> {
 
     /// A page of the server's own.
     pub(super) async fn page(&mut self, status: u16) -> io::Result<()> {
-        self.own(status, None).await
+        self.own(status, None, None).await
     }
 
     /// 301 to `url`.
     pub(super) async fn moved(&mut self, url: Vec<u8>) -> io::Result<()> {
-        self.own(301, Some(("location", url))).await
+        self.own(301, None, Some(("location", url))).await
     }
 
     /// 401: the client is to log in.
     pub(super) async fn unauthorized(&mut self, realm: &str) -> io::Result<()> {
-        self.own(401, Some(("www-authenticate", challenge(realm)))).await
+        self.own(401, None, Some(("www-authenticate", challenge(realm)))).await
+    }
+
+    /// 405: a file can only be read.
+    pub(super) async fn read_only(&mut self) -> io::Result<()> {
+        self.own(405, Some(("allow", "GET, HEAD".to_owned())), None).await
     }
 
     /// The file at `path`, as `head` asks for it.
     pub(super) async fn file(&mut self, path: PathBuf, head: &RequestHead) -> io::Result<()> {
         let mut file = match StaticFile::open(path, head).await {
             Ok(file) => file,
-            Err(status) => return self.page(status).await,
+            Err(Unavailable::Page(status)) => return self.page(status).await,
+            Err(Unavailable::Range { len }) => {
+                return self.own(416, Some(("content-range", format!("bytes */{len}"))), None).await;
+            }
         };
         let has_body = file.status != 304;
         let framing = if has_body { Framing::Length(file.len) } else { Framing::None };
@@ -168,8 +176,14 @@ impl<'a> Delivery<'a> {
         self.finish().await
     }
 
-    async fn own(&mut self, status: u16, of_context: Option<(&str, Vec<u8>)>) -> io::Result<()> {
-        let page = Page::new(status);
+    async fn own(
+        &mut self,
+        status: u16,
+        header: Option<(&str, String)>,
+        of_context: Option<(&str, Vec<u8>)>,
+    ) -> io::Result<()> {
+        let mut page = Page::new(status);
+        page.headers.extend(header.map(|(name, value)| (name.into(), value.into())));
         self.keep_alive &= page.keeps_connection;
         self.begin(status, &page.headers, Framing::Length(page.body.len() as u64), false, of_context);
         self.body(page.body.into());

@@ -27,12 +27,24 @@ pub(super) struct StaticFile {
     offset: u64,
 }
 
+/// Why there is no file to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unavailable {
+    /// A page with this status is due.
+    Page(u16),
+    /// The range that was asked for lies outside the file, which has this length.
+    Range {
+        /// Bytes.
+        len: u64,
+    },
+}
+
 impl StaticFile {
     /// Opens the file at `path`, as `head` asks for it.
     ///
     /// # Errors
-    /// The status of the page that is due instead.
-    pub(super) async fn open(path: PathBuf, head: &RequestHead) -> Result<Self, u16> {
+    /// What is due instead.
+    pub(super) async fn open(path: PathBuf, head: &RequestHead) -> Result<Self, Unavailable> {
         let media_type = media_type(&path);
         let (file, info) = blocking(move || {
             // Without O_NONBLOCK a named pipe would hold the thread until somebody writes to it.
@@ -42,15 +54,13 @@ impl StaticFile {
             Ok((file, info))
         })
         .await
-        .map_err(|error| -> u16 {
-            match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => 404,
-                io::ErrorKind::PermissionDenied => 403,
-                _ => 500,
-            }
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Unavailable::Page(404),
+            io::ErrorKind::PermissionDenied => Unavailable::Page(403),
+            _ => Unavailable::Page(500),
         })?;
         if !info.is_file() {
-            return Err(403);
+            return Err(Unavailable::Page(403));
         }
         let seconds = u64::try_from(info.mtime()).unwrap_or(0);
         let modified = UNIX_EPOCH + Duration::from_secs(seconds);
@@ -80,7 +90,7 @@ impl StaticFile {
                 let range = format!("bytes {first}-{last}/{}", info.len());
                 this.headers.push((b"content-range".to_vec(), range.into_bytes()));
             }
-            Part::Outside => return Err(416),
+            Part::Outside => return Err(Unavailable::Range { len: info.len() }),
         }
         this.headers.push((b"content-type".to_vec(), media_type.into_bytes()));
         Ok(this)
