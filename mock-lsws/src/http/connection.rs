@@ -88,7 +88,7 @@ async fn read_head(
     // Bytes that were looked at without finding a whole head.
     let mut seen = 0;
     loop {
-        if is_worth_parsing(buffer, seen) {
+        if is_worth_parsing(buffer, seen, head_limits.head) {
             match RequestHead::parse(buffer, head_limits) {
                 Ok(ParsedHead::Complete(head, len)) => {
                     buffer.advance(len.min(buffer.len()));
@@ -122,15 +122,14 @@ async fn read_head(
 
 /// Whether `buffer` may hold a whole head, or something to refuse, that it did not hold when it had `seen` bytes. Parsing
 /// after every byte would let a slow client keep a processor busy.
-fn is_worth_parsing(buffer: &[u8], seen: usize) -> bool {
-    if seen == 0 {
-        return !buffer.is_empty();
-    }
+fn is_worth_parsing(buffer: &[u8], seen: usize, limit: usize) -> bool {
     // The end may have begun in what was seen.
     let new = buffer.get(seen.saturating_sub(3)..).unwrap_or_default();
-    buffer.len() >= 2 * seen
-        || new.windows(2).any(|two| two == b"\n\n")
-        || new.windows(3).any(|three| three == b"\n\r\n")
+    buffer.len() > seen
+        && (buffer.len() >= (2 * seen).min(seen + READ_BLOCK)
+            || buffer.len() > limit
+            || new.windows(2).any(|two| two == b"\n\n")
+            || new.windows(3).any(|three| three == b"\n\r\n"))
 }
 
 /// Answers what is not a request.

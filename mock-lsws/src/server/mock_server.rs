@@ -57,7 +57,7 @@ impl MockServer {
     ) -> Self {
         let front = Arc::new(front);
         let stopping = watch::Sender::new(false);
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&front), stopping.clone(), grace));
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&front), stopping.subscribe(), grace));
         Self { address, front, launcher, stopping, accepting }
     }
 
@@ -97,12 +97,12 @@ impl Drop for MockServer {
 /// Accepts clients until the server stops, and then waits for those it has.
 async fn accept(listener: TcpListener, front: Arc<Front>, stopping: watch::Sender<bool>, grace: Duration) {
     let mut clients = JoinSet::new();
-    let mut stop = stopping.subscribe();
+    let mut stop = stopping.clone();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, client)) => {
-                    clients.spawn(serve_connection(Arc::clone(&front), stream, client, stopping.subscribe()));
+                    clients.spawn(serve_connection(Arc::clone(&front), stream, client, stopping.clone()));
                 }
                 Err(error) => {
                     front.log.note(&Note::new(Level::Error, format!("cannot accept a client: {error}")));
