@@ -95,7 +95,7 @@ impl Drop for MockServer {
 }
 
 /// Accepts clients until the server stops, and then waits for those it has.
-async fn accept(listener: TcpListener, front: Arc<Front>, stopping: watch::Sender<bool>, grace: Duration) {
+async fn accept(listener: TcpListener, front: Arc<Front>, stopping: watch::Receiver<bool>, grace: Duration) {
     let mut clients = JoinSet::new();
     let mut stop = stopping.clone();
     loop {

@@ -7,7 +7,7 @@ async fn each_request_has_a_line_with_what_it_was_and_what_it_got() {
     let site = Site::start().await;
     let mut client = site.client().await;
     client
-        .send("GET /app/x?y=1 HTTP/1.1\r\nHost: a\r\nReferer: http://r/\r\nUser-Agent: me \"\\\x7f\r\n\r\n")
+        .send(b"GET /app/x?y=1 HTTP/1.1\r\nHost: a\r\nReferer: http://r/\r\nUser-Agent: me \"\\\xe9\r\n\r\n")
         .await;
     client.response().await;
     client.get("/files/s.txt").await;
@@ -20,7 +20,7 @@ async fn each_request_has_a_line_with_what_it_was_and_what_it_got() {
     let [app, file, none, nonsense] = lines.as_slice() else { panic!("four lines, not {log}") };
     assert!(app.starts_with("127.0.0.1 - - ["), "{app}");
     assert!(
-        app.contains(" +0000] \"GET /app/x?y=1 HTTP/1.1\" 200 15 \"http://r/\" \"me \\\"\\\\\\x7f\" "),
+        app.contains(" +0000] \"GET /app/x?y=1 HTTP/1.1\" 200 15 \"http://r/\" \"me \\\"\\\\\\xe9\" "),
         "{app}"
     );
     assert!(app.ends_with(" 1"), "it was sent once: {app}");

@@ -51,8 +51,8 @@ async fn heads_that_are_wrong_are_refused_and_the_connection_closed() {
 #[tokio::test]
 async fn the_limits_are_those_that_are_configured() {
     let site = Site::limited(|limits| {
-        limits.max_req_url_len = 20;
-        limits.max_req_header_size = 200;
+        limits.max_req_url_len = 300;
+        limits.max_req_header_size = 2000;
     })
     .await;
     let ask = async |request: String| {
@@ -60,10 +60,10 @@ async fn the_limits_are_those_that_are_configured() {
         client.send(request).await;
         client.response().await.status()
     };
-    assert_eq!(ask(format!("GET /app/{} HTTP/1.1\r\nHost: a\r\n\r\n", "u".repeat(5))).await, 200);
-    assert_eq!(ask(format!("GET /app/{} HTTP/1.1\r\nHost: a\r\n\r\n", "u".repeat(50))).await, 414);
-    assert_eq!(ask(format!("GET /app/ HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "h".repeat(100))).await, 200);
-    assert_ne!(ask(format!("GET /app/ HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "h".repeat(300))).await, 200);
+    assert_eq!(ask(format!("GET /app/{} HTTP/1.1\r\nHost: a\r\n\r\n", "u".repeat(200))).await, 200);
+    assert_eq!(ask(format!("GET /app/{} HTTP/1.1\r\nHost: a\r\n\r\n", "u".repeat(400))).await, 414);
+    assert_eq!(ask(format!("GET /app/ HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "h".repeat(1500))).await, 200);
+    assert_ne!(ask(format!("GET /app/ HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "h".repeat(2500))).await, 200);
     site.server.stop().await;
 }
 
