@@ -21,7 +21,7 @@ mod writer;
 pub use access_log::AccessLog;
 pub(crate) use connection::serve_connection;
 pub(crate) use front::Front;
-pub(crate) use head::{BodyLength, HeadLimits, ParsedHead, Refusal, RequestHead, is_continue};
+pub(crate) use head::{BodyLength, HeadLimits, ParsedHead, RequestHead, is_continue};
 pub(crate) use record::Observer;
 pub use record::RequestRecord;
 pub(crate) use upload::{Upload, UploadError};

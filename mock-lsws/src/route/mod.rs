@@ -12,4 +12,4 @@ mod place;
 mod resolve;
 mod router;
 
-pub(crate) use router::{Login, Route, Router};
+pub(crate) use router::{Route, Router};

@@ -1,6 +1,7 @@
 //! Reading a head from the bytes of a connection.
 //!
-//! `httparse` says what is right; what the server looks at besides, and which status a wrong head gets, is said here.
+//! `httparse` says which fields are right. The request line is read here: what is wrong with it decides the status, and its
+//! target may be any bytes. So is what the server looks at besides.
 
 use std::ops::Range;
 
@@ -60,7 +61,7 @@ impl RequestHead {
         let Some(end) = end else { return Ok(ParsedHead::Partial) };
         let mut raw = rest.get(..end).unwrap_or_default().to_vec();
         flatten_folds(&mut raw, line.next)?;
-        check(&raw)?;
+        check_fields(raw.get(line.next..).unwrap_or_default())?;
         let fields = fields(&raw, line.next);
         let head = Self::unread(raw, method, target, minor, fields).read_fields()?;
         Ok(ParsedHead::Complete(head, skipped + end))
@@ -114,11 +115,22 @@ fn request_line(line: &[u8], limits: HeadLimits) -> Result<(Range<usize>, Range<
         return Err(Refusal::new(414, "the URL is too long"));
     }
     let text = line.get(target.clone()).unwrap_or_default();
+    // Bytes that are no UTF-8 are none of the server's business.
+    let is_right = |byte: &u8| byte.is_ascii_graphic() || !byte.is_ascii();
+    if !is_token(line.get(..first).unwrap_or_default()) || !text.iter().all(is_right) {
+        return Err(Refusal::bad("the method or the target has a character it cannot have"));
+    }
     // `*` and CONNECT's host name no part of what is served.
     if !text.starts_with(b"/") && behind_scheme(text).is_none() {
         return Err(Refusal::bad("the target is neither a path nor an http URL"));
     }
     Ok((0..first, target, minor))
+}
+
+/// Whether `text` can be the name of a method.
+fn is_token(text: &[u8]) -> bool {
+    let is_right = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !text.is_empty() && text.iter().all(is_right)
 }
 
 /// Where the head that has fields from `start` on ends.
@@ -149,24 +161,17 @@ fn flatten_folds(raw: &mut [u8], start: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Asks `httparse` whether `raw` is a right head and nothing else.
-fn check(raw: &[u8]) -> Result<(), Refusal> {
+/// Asks `httparse` whether `raw` has right fields and nothing else.
+fn check_fields(raw: &[u8]) -> Result<(), Refusal> {
     let lines = raw.iter().filter(|&&byte| byte == b'\n').count();
     let mut fields = vec![httparse::EMPTY_HEADER; lines];
-    let mut request = httparse::Request::new(&mut fields);
-    match request.parse(raw) {
-        Ok(httparse::Status::Complete(len)) if len == raw.len() => Ok(()),
+    match httparse::parse_headers(raw, &mut fields) {
+        Ok(httparse::Status::Complete((len, _))) if len == raw.len() => Ok(()),
         Ok(_) => Err(Refusal::bad("the head does not end where it seems to")),
-        Err(error) => Err(Refusal::bad(match error {
-            httparse::Error::HeaderName => {
-                "a field's name has a character it cannot have, or there is no colon"
-            }
-            httparse::Error::HeaderValue => "a field's value has a control character",
-            httparse::Error::NewLine => "a CR without LF",
-            httparse::Error::Token => "the method or the target has a character it cannot have",
-            httparse::Error::Version => "the request line has more than three parts",
-            httparse::Error::Status | httparse::Error::TooManyHeaders => "the head is malformed",
-        })),
+        Err(httparse::Error::HeaderName) => {
+            Err(Refusal::bad("a field's name has a character it cannot have, or there is no colon"))
+        }
+        Err(_) => Err(Refusal::bad("a field's value has a control character")),
     }
 }
 
