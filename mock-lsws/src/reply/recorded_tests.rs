@@ -126,16 +126,17 @@ fn shown(pieces: &[Piece]) -> String {
             }
         }
     }
-    let quoted: String = http
-        .iter()
-        .map(|&byte| match byte {
-            b'\r' => "\\r".into(),
-            b'\n' => "\\n".into(),
-            b' '..=b'~' => char::from(byte).to_string(),
-            other => format!("\\x{other:02x}"),
-        })
-        .collect();
-    format!("b'{quoted}'")
+    format!("b'{}'", quoted(&http))
+}
+
+fn quoted(bytes: &[u8]) -> String {
+    let shown = |&byte: &u8| match byte {
+        b'\r' => "\\r".into(),
+        b'\n' => "\\n".into(),
+        b' '..=b'~' => char::from(byte).to_string(),
+        other => format!("\\x{other:02x}"),
+    };
+    bytes.iter().map(shown).collect()
 }
 
 fn head_bytes(head: &ReplyHead) -> Vec<u8> {
@@ -218,4 +219,23 @@ fn what_comes_to_a_page_or_to_nothing_says_so() {
         }
     }
     assert_eq!(seen, 19);
+}
+
+/// A long response is not gathered, and each chunk is as long as it was, until the server that was recorded had to wait for
+/// its application in the middle of a packet.
+#[test]
+fn a_long_response_is_chunked_as_it_was() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let app = root.join("../lsapi/tests/captures/59-big-1M/conn005.app_to_server.bin");
+    let mut reply = Reply::new(false);
+    let mut pieces = Vec::new();
+    let deeds: Vec<_> =
+        std::fs::read(app).unwrap().chunks(16 * 1024).map(|bytes| Deed::Send(bytes.to_vec())).collect();
+    assert_eq!(play(&mut reply, &deeds, &mut pieces), Ended::With(Progress::Complete { reusable: true }));
+    let recorded = std::fs::read(root.join("tests/data/real-server/59-big-1M/response.http")).unwrap();
+    let body = recorded.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
+    let until_it_waited = quoted(&recorded[body..body + 31 * 8200]);
+    let seen = shown(&pieces);
+    let (_, seen) = seen.split_once("Keep-Alive\\r\\n\\r\\n").unwrap();
+    assert!(seen.starts_with(&until_it_waited), "the chunks differ");
 }
