@@ -7,6 +7,8 @@ mod long_responses;
 mod requests;
 mod responses;
 mod run;
+mod serve;
+mod served;
 mod spawner;
 mod spawning;
 mod support;
