@@ -1,4 +1,4 @@
-//! Points 29, 30 and 32: processes of an application, from the first request to the end of the server.
+//! Points 24, 29, 30 and 32: processes of an application, from the first request to the end of the server.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -123,6 +123,20 @@ async fn point_32_an_application_is_started_with_the_server_where_that_is_config
     let started = processes(site.folder());
     assert_eq!(started.len(), 1);
     assert_eq!(pid(&site).await, started[0]);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn point_24_below_half_of_its_connections_an_application_is_restarted() {
+    let site = site("garbage", |app| shared(app).max_conns(4).run_on_start_up(RunOnStartUp::Yes)).await;
+    let before = processes(site.folder());
+    assert_eq!(before.len(), 1);
+    assert_eq!(get(&site).await.0, Some(503));
+    eventually("another process", || {
+        let now = processes(site.folder());
+        !now.is_empty() && !now.contains(&before[0])
+    })
+    .await;
     site.stop().await;
 }
 

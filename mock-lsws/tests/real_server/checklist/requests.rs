@@ -1,7 +1,7 @@
-//! Points 11 to 13: requests that are out of the ordinary.
+//! Points 8 and 10 to 13: what an application is told, and requests that are out of the ordinary.
 
 use lsapi::{BeginRequest, BodyLength, KnownHeader, limits};
-use mock_lsws::config::ServerConfig;
+use mock_lsws::config::{Context, ScriptHandler, ServerConfig};
 use mock_lsws::{Event, SentKind, Timing};
 
 use super::stage::{Stage, answer};
@@ -19,6 +19,62 @@ async fn ask(stage: &Stage, request: &[u8]) -> View {
     let mut client = Client::connect(stage.site.address()).await;
     client.send(request).await;
     client.response(false, LONG).await.0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn point_08_https_is_told_before_the_name_of_the_server() {
+    for https in [false, true] {
+        let settings = |config: ServerConfig| config.https(https);
+        let stage = Stage::with(one_answer, Timing::default(), |app| app, settings).await;
+        assert_eq!(stage.get_whole().await.status(), Some(200));
+        let links = stage.app.links();
+        let begin = BeginRequest::decode(&links[0].received, limits::MAX_REQUEST_PACKET).unwrap();
+        let keys: Vec<_> =
+            begin.env().iter().map(|entry| String::from_utf8(entry.key().to_vec()).unwrap()).collect();
+        let before_the_name = &keys[keys.iter().position(|key| key == "LSWS_EDITION").unwrap() - 1];
+        assert_eq!(
+            (before_the_name == "HTTPS", keys.iter().any(|key| key == "HTTPS")),
+            (https, https),
+            "{keys:?}"
+        );
+        assert!(!keys.iter().any(|key| key.starts_with("HTTP_") || key.starts_with("CONTENT_")), "{keys:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn point_10_paths_of_each_mapping() {
+    let settings = |config: ServerConfig| {
+        let root = config.doc_root.parent().unwrap().to_owned();
+        std::fs::write(config.doc_root.join("x.php"), "").unwrap();
+        config
+            .context(Context::wsgi("/py/", "app", root, "wsgi.py"))
+            .script_handler(ScriptHandler::new(["php"], "app"))
+    };
+    let script = |_| (0..10).flat_map(one_answer).collect();
+    let stage = Stage::with(script, Timing::default(), |app| app, settings).await;
+    let php = stage.site.folder().join("html/x.php").into_os_string().into_encoded_bytes();
+    let mut start = 0;
+    for (target, script_name, path_info, script_filename) in [
+        ("/app/hello?q", "/app/", Some("/hello"), None),
+        ("/app/a%2Fb//c/./d/../e%20", "/app/", Some("/a/b/c/e "), None),
+        ("/py/foo/bar", "/py", Some("/foo/bar"), None),
+        ("/py/", "/py", Some("/"), None),
+        ("/py/_wsgi.py/xx", "/py/_wsgi.py", Some("/xx"), None),
+        ("/x.php/pi", "/x.php", Some("/pi"), Some(&php)),
+        ("/x.php?pi", "/x.php", None, Some(&php)),
+    ] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: example.com\r\n\r\n");
+        assert_eq!(ask(&stage, request.as_bytes()).await.status(), Some(200), "{target}");
+        stage.site.until_records(stage.app.requests()).await.unwrap();
+        let links = stage.app.links();
+        let begin = BeginRequest::decode(&links[0].received[start..], limits::MAX_REQUEST_PACKET).unwrap();
+        start += begin.packet_len();
+        assert_eq!(begin.script_name(), Some(script_name.as_bytes()), "{target}");
+        assert_eq!(begin.env().get(b"PATH_INFO"), path_info.map(str::as_bytes), "{target}");
+        assert_eq!(begin.script_filename(), script_filename.map(Vec::as_slice), "{target}");
+        assert_eq!(begin.env().get(b"REQUEST_URI"), Some(target.as_bytes()));
+    }
+    assert_eq!(stage.app.links().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

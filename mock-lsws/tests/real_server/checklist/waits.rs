@@ -22,7 +22,7 @@ async fn point_25_what_nobody_acknowledges_is_sent_again() {
     assert_eq!(client.response(false, LONG).await.0.status(), Some(503));
     assert_eq!(stage.app.requests(), 3);
     let taken = client.elapsed();
-    assert!((3 * INIT_TIMEOUT..5 * INIT_TIMEOUT).contains(&taken), "took {taken:?}");
+    assert!((3 * INIT_TIMEOUT..8 * INIT_TIMEOUT).contains(&taken), "took {taken:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
