@@ -132,11 +132,11 @@ async fn point_24_below_half_of_its_connections_an_application_is_restarted() {
     let before = processes(site.folder());
     assert_eq!(before.len(), 1);
     assert_eq!(get(&site).await.0, Some(503));
-    eventually("another process", || {
-        let now = processes(site.folder());
-        !now.is_empty() && !now.contains(&before[0])
-    })
-    .await;
+    eventually("the end of the process", || processes(site.folder()).is_empty()).await;
+    // The next request needs another one.
+    assert_eq!(get(&site).await.0, Some(503));
+    assert_ne!(processes(site.folder()), before);
+    assert_eq!(site.records()[1].sends(), 1, "the one connection it was trusted with is lost too");
     site.stop().await;
 }
 
