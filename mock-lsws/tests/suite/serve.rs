@@ -164,6 +164,7 @@ fn an_application_that_does_not_serve_is_503_and_the_log_says_why() {
         if command.contains(&"cut-off") {
             // Half of the response had gone out.
             assert_eq!((answer.status, answer.text()), (200, "halfhalfhalf"), "{}", answer.head);
+            assert!(!answer.is_whole);
         } else {
             assert_eq!(answer.status, 503, "{}", answer.head);
         }

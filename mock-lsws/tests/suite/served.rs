@@ -36,6 +36,8 @@ pub(crate) struct Answer {
     pub(crate) head: String,
     /// The body, without chunk framing.
     pub(crate) body: Vec<u8>,
+    /// Whether a chunked body came to its end.
+    pub(crate) is_whole: bool,
 }
 
 impl Served {
@@ -198,13 +200,14 @@ impl Answer {
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
         let mut body = bytes[end + 4..].to_vec();
+        let mut is_whole = true;
         if status == 100 {
             return Self::parse(&body);
         }
         if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
-            body = unchunked(&body);
+            (body, is_whole) = unchunked(&body);
         }
-        Self { status, head, body }
+        Self { status, head, body, is_whole }
     }
 
     /// The body as text.
@@ -213,16 +216,18 @@ impl Answer {
     }
 }
 
-fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
+/// What came of a chunked body, and whether that was all of it.
+fn unchunked(mut bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
-    loop {
-        let end = bytes.windows(2).position(|window| window == b"\r\n").expect("a chunk has a size");
+    while let Some(end) = bytes.windows(2).position(|window| window == b"\r\n") {
         let size = std::str::from_utf8(&bytes[..end]).expect("a size is text");
         let size = usize::from_str_radix(size.trim(), 16).expect("a size is a number");
         if size == 0 {
-            return body;
+            return (body, true);
         }
-        body.extend(&bytes[end + 2..end + 2 + size]);
-        bytes = &bytes[end + 2 + size + 2..];
+        bytes = &bytes[end + 2..];
+        body.extend(&bytes[..size.min(bytes.len())]);
+        bytes = bytes.get(size + 2..).unwrap_or_default();
     }
+    (body, false)
 }
