@@ -48,3 +48,22 @@ async fn a_client_that_leaves_in_the_middle_costs_nobody_else_anything() {
     assert_eq!(client.get("/app/x").await.text(), "GET /app/x\n");
     site.server.stop().await;
 }
+
+/// A client that never reads holds its request no longer than `connTimeout`.
+#[tokio::test]
+async fn a_client_that_takes_nothing_for_too_long_is_given_up() {
+    let (sender, mut records) = tokio::sync::mpsc::unbounded_channel();
+    let site = Site::with(
+        |limits| limits.conn_timeout = Duration::from_secs(1),
+        |builder| builder.observe(move |record| drop(sender.send(record.clone()))),
+    )
+    .await;
+    let mut client = site.client().await;
+    client.send("GET /app/big HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let record = tokio::time::timeout(LONG, records.recv()).await.expect("it is over").unwrap();
+    assert_eq!((record.status, record.complete), (200, false));
+    assert!(record.body_bytes < BIG, "{}", record.body_bytes);
+    let rest = client.rest().await;
+    assert!((rest.len() as u64) < BIG && !rest.ends_with(b"0\r\n\r\n"), "the end is visibly missing");
+    site.server.stop().await;
+}

@@ -15,6 +15,8 @@ use tokio::task::{JoinHandle, JoinSet};
 /// A running application. By the last part of the path:
 ///
 /// * `hold`: answers `held` once it is let go.
+/// * `again`: sends the server to `/app/again` instead.
+/// * `file`: sends it to `/files/s.txt`.
 /// * `big`: 32 MiB, in packets of 16 KiB.
 /// * `unread`: answers without reading the body.
 /// * `stream`: `one`, and `two` once it is let go.
@@ -156,6 +158,8 @@ async fn serve(mut stream: UnixStream, shared: &Shared) -> std::io::Result<()> {
                 second.extend(RESP_END);
                 stream.write_all(&second).await?;
             }
+            "again" => stream.write_all(&elsewhere(b"/app/again")).await?,
+            "file" => stream.write_all(&elsewhere(b"/files/s.txt")).await?,
             "big" => {
                 stream.write_all(&head()).await?;
                 let mut packet = Vec::new();
@@ -176,6 +180,15 @@ fn head() -> Vec<u8> {
     head.push(b"Content-Type", b"text/plain").unwrap();
     let mut out = Vec::new();
     head.encode(200, &mut out).unwrap();
+    out
+}
+
+fn elsewhere(target: &[u8]) -> Vec<u8> {
+    let mut head = ResponseHead::default();
+    head.push(b"X-LiteSpeed-Location", target).unwrap();
+    let mut out = Vec::new();
+    head.encode(200, &mut out).unwrap();
+    out.extend(RESP_END);
     out
 }
 

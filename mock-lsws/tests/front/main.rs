@@ -9,6 +9,7 @@ mod echo_app;
 mod files;
 mod keep_alive;
 mod random;
+mod redirects;
 mod refusals;
 mod site;
 mod stop;
