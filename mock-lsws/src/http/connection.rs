@@ -16,9 +16,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::answer::{After, Client, request_line};
 use super::delivery::Delivery;
 use super::front::Front;
-use super::head::{HeadLimits, ParsedHead, Refusal, RequestHead};
+use super::head::Refusal;
 use super::record::RequestRecord;
 use super::writer::Writer;
+use super::{HeadLimits, ParsedHead, RequestHead};
 use crate::journal::{Level, Note};
 use crate::request::Addresses;
 
