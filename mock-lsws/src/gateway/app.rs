@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::exchange::{AppRequest, Exchange};
+use super::app_request::AppRequest;
+use super::exchange::Exchange;
 use super::launcher::Launcher;
 use super::limit::{ConnLimit, Then};
 use super::pool::{Alarm, Pool};

@@ -8,6 +8,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until};
 
 use super::app::Gateway;
+use super::app_request::{AppRequest, Dispatch, ExchangeRecord};
 use super::body::KeptBody;
 use super::failure::Failure;
 use super::pool::{Asked, Place, Turn};
@@ -18,45 +19,12 @@ use crate::http::{BodyLength, Upload, UploadError};
 use crate::journal::{ExchangeLog, Level, Note};
 use crate::reply::{Piece, Progress, Reply};
 use crate::request::{Begin, BodyState};
-use crate::transcript::Transcript;
 
 /// How often a request is sent at most (lsws 3.5).
 const MOST_SENDS: u32 = 3;
 
 /// What may gather of a body that comes in fast before the request is sent (lsws 2.3).
 const FIRST_BODY: u64 = 70 * 1024;
-
-/// When a request with a body is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dispatch {
-    /// With the first bytes of its body: any LSAPI application (lsws 2.3).
-    Streaming,
-    /// When all of it has come: WSGI contexts.
-    WholeBody,
-}
-
-/// A request for an application.
-#[derive(Debug)]
-pub(crate) struct AppRequest {
-    /// The packet.
-    pub(crate) begin: Begin,
-    /// When it is sent.
-    pub(crate) dispatch: Dispatch,
-    /// Keep a transcript.
-    pub(crate) transcript: Option<Transcript>,
-}
-
-/// What is left to tell when an exchange is over.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ExchangeRecord {
-    /// How often the request was sent.
-    pub sends: u32,
-    /// What the real server would have put in its log.
-    pub notes: Vec<Note>,
-    /// Every packet, if a transcript was asked for.
-    pub transcript: Option<Transcript>,
-}
 
 /// One request on its way. Dropping it in the middle aborts it.
 #[derive(Debug)]

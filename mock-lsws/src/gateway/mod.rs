@@ -4,12 +4,14 @@
 //! application is started. What its bytes mean is the reply's; what the client sees of it is the front's.
 
 mod app;
+mod app_request;
 mod body;
 mod exchange;
 mod failure;
 mod launcher;
 mod limit;
 mod link;
+mod listening;
 mod pool;
 mod process;
 mod processes;
@@ -18,6 +20,7 @@ mod tap;
 
 pub(crate) use app::Gateway;
 pub use app::{GatewayError, Timing};
-pub use exchange::ExchangeRecord;
-pub(crate) use exchange::{AppRequest, Dispatch, Exchange};
+pub use app_request::ExchangeRecord;
+pub(crate) use app_request::{AppRequest, Dispatch};
+pub(crate) use exchange::Exchange;
 pub use launcher::Launcher;

@@ -432,4 +432,15 @@ mod tests {
         assert!(waiting.await.is_err());
         assert!(matches!(pool.ask(Turn::Last), Asked::Refused));
     }
+
+    #[tokio::test]
+    async fn a_limit_that_rises_lets_the_next_in() {
+        let pool = pool(2);
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(20)).unwrap();
+        pool.state().limit.lower(long_ago);
+        let _first = now(pool.ask(Turn::Last));
+        let mut waiting = later(pool.ask(Turn::Last));
+        pool.tick(None);
+        assert!(waiting.try_recv().is_ok());
+    }
 }

@@ -1,14 +1,12 @@
 //! The processes of one application, and how connections to them are made.
 //!
-//! Owns the listening socket and when a process is started (lsws 1.5, 1.6); which request gets a connection is the
-//! [`Pool`](super::pool::Pool)'s.
+//! Owns when a process is started (lsws 1.5, 1.6); which request gets a connection is the [`Pool`](super::pool::Pool)'s,
+//! where the processes listen is [`Listening`]'s.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{sleep, timeout};
 
@@ -16,11 +14,12 @@ use super::app::{GatewayError, Timing};
 use super::failure::Failure;
 use super::launcher::Launcher;
 use super::link::Link;
+use super::listening::Listening;
 use super::process::{End, Keepers, Process};
 use crate::config::ExternalApp;
 use crate::connection::{CONNECT_LIMIT, Socket};
 use crate::journal::{Level, Note, ServerLog};
-use crate::{Address, AppCommand, Listener};
+use crate::{Address, AppCommand};
 
 /// How soon a Unix socket is tried again whose backlog is full: nothing tells when it is not.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(10);
@@ -33,8 +32,6 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Processes {
     name: String,
     instances: usize,
-    backlog: i32,
-    address: Option<Address>,
     model: Model,
     launcher: Arc<Launcher>,
     timing: Timing,
@@ -53,11 +50,9 @@ enum Model {
     Single(AppCommand),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    listener: Option<Listener>,
-    /// Where the listening socket is, if nothing is configured.
-    folder: Option<Folder>,
+    listening: Listening,
     /// Processes at the listening socket.
     running: Vec<Process>,
     keepers: Keepers,
@@ -65,13 +60,6 @@ struct State {
     stopped: bool,
     /// What became of the process that was started or ended last, if it was not well.
     trouble: Option<String>,
-}
-
-#[derive(Debug)]
-enum Folder {
-    Own(TempDir),
-    /// The spawner removes it.
-    Spawners(PathBuf),
 }
 
 impl Processes {
@@ -98,17 +86,22 @@ impl Processes {
         let processes = Self {
             name: config.name.clone(),
             instances: config.instances.max(1) as usize,
-            backlog: config.backlog,
-            address: config.address.clone(),
             model,
             launcher,
             timing,
             log,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                listening: Listening::new(config),
+                running: Vec::new(),
+                keepers: Keepers::default(),
+                stopped: false,
+                trouble: None,
+            }),
         };
         if matches!(processes.model, Model::Shared(_)) {
             let mut state = processes.state.lock().await;
-            processes.listen(&mut state).await.map_err(|source| error(&source.to_string()))?;
+            let opened = state.listening.open(&processes.launcher).await;
+            opened.map_err(|source| error(&source.to_string()))?;
             drop(state);
         }
         Ok(processes)
@@ -117,46 +110,6 @@ impl Processes {
     /// Whether the server starts the application itself.
     pub(super) const fn are_ours(&self) -> bool {
         !matches!(self.model, Model::External(_))
-    }
-
-    async fn listen(&self, state: &mut State) -> io::Result<Address> {
-        let path = match &self.address {
-            Some(Address::Unix(path)) => path.clone(),
-            Some(Address::Tcp { host, port }) => {
-                let mut found = tokio::net::lookup_host((host.as_str(), *port)).await?;
-                let address = found.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
-                let listener = Listener::tcp(address, self.backlog).map_err(io::Error::other)?;
-                return Ok(state.listener.insert(listener).address().clone());
-            }
-            None => self.folder(state).await?.join("app.sock"),
-        };
-        if state.stopped {
-            return Err(io::ErrorKind::ConnectionRefused.into());
-        }
-        // Its file first: the new one shall not need another name.
-        state.listener = None;
-        let listener = Listener::unix(&path, self.backlog).map_err(io::Error::other)?;
-        Ok(state.listener.insert(listener).address().clone())
-    }
-
-    async fn folder(&self, state: &mut State) -> io::Result<PathBuf> {
-        if state.folder.is_none() {
-            let parent = std::env::temp_dir();
-            let folder = match &*self.launcher {
-                Launcher::Here => {
-                    Folder::Own(tempfile::Builder::new().prefix("mock-lsws-").tempdir_in(parent)?)
-                }
-                Launcher::Spawner(spawner) => {
-                    Folder::Spawners(spawner.make_folder(&parent).await.map_err(io::Error::other)?)
-                }
-            };
-            state.folder = Some(folder);
-        }
-        match &state.folder {
-            Some(Folder::Own(folder)) => Ok(folder.path().to_owned()),
-            Some(Folder::Spawners(path)) => Ok(path.clone()),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
     }
 
     /// Starts what is missing at the listening socket, with `open` connections there already: never more processes than
@@ -181,11 +134,10 @@ impl Processes {
 
     async fn start_up_to(&self, wanted: usize, command: &AppCommand, state: &mut MutexGuard<'_, State>) {
         self.bury(state);
-        while state.running.len() < wanted {
-            let input = match state.listener.as_ref().map(Listener::share) {
-                Some(Ok(input)) => input,
-                Some(Err(error)) => return self.is_troubled(state, error.to_string()),
-                None => return,
+        while state.running.len() < wanted && !state.stopped {
+            let input = match state.listening.share() {
+                Ok(input) => input,
+                Err(error) => return self.is_troubled(state, error.to_string()),
             };
             let State { keepers, .. } = &mut **state;
             match Process::start(&self.launcher, command.clone(), input, self.timing.kill, keepers).await {
@@ -231,9 +183,12 @@ impl Processes {
             Model::Shared(_) => {
                 self.start_missing(open).await;
                 let mut state = self.state.lock().await;
-                match &state.listener {
-                    Some(listener) => listener.address().clone(),
-                    None => self.listen(&mut state).await?,
+                if state.stopped {
+                    return Err(io::ErrorKind::ConnectionRefused.into());
+                }
+                match state.listening.address() {
+                    Some(address) => address.clone(),
+                    None => state.listening.open(&self.launcher).await?,
                 }
             }
         };
@@ -281,7 +236,10 @@ impl Processes {
         if matches!(self.model, Model::Shared(_)) {
             let mut state = self.state.lock().await;
             state.running.clear();
-            if let Err(error) = self.listen(&mut state).await {
+            if state.stopped {
+                return;
+            }
+            if let Err(error) = state.listening.open(&self.launcher).await {
                 self.is_troubled(&mut state, error.to_string());
             }
         }
@@ -323,10 +281,8 @@ impl Processes {
     pub(super) async fn stop(&self) {
         let mut state = self.state.lock().await;
         state.stopped = true;
-        state.listener = None;
+        state.listening.close();
         state.running.clear();
-        let State { keepers, .. } = &mut *state;
-        keepers.end(STOP_PATIENCE.min(self.timing.kill)).await;
-        state.folder = None;
+        state.keepers.end(STOP_PATIENCE.min(self.timing.kill)).await;
     }
 }
