@@ -60,7 +60,8 @@ pub(crate) async fn serve_connection(
             Incoming::Nothing => break false,
         }
     };
-    if unread {
+    // A request behind one that closes is not answered, but it counts: closing on it would be a reset.
+    if unread || rustix::io::ioctl_fionread(&stream).is_ok_and(|waiting| waiting > 0) {
         linger(&stream, &mut stopping).await;
     }
 }

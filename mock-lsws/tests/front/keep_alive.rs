@@ -1,6 +1,11 @@
 //! Connections that stay, and those that do not.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use rustix::process::{Pid, Resource, Rlimit};
 
 use tokio::time::Instant;
 
@@ -183,4 +188,47 @@ async fn ipv6_clients_are_served() {
     assert!(site.address().is_ipv6());
     assert_eq!(site.client().await.get("/files/s.txt").await.text(), "static!\n");
     site.server.stop().await;
+}
+
+/// More clients than descriptors: those that fit are served, the others wait, and it goes on as soon as there is room.
+#[test]
+fn a_server_without_descriptors_waits_for_some() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("html")).unwrap();
+    std::fs::write(folder.path().join("html/s.txt"), "static!\n").unwrap();
+    std::fs::write(folder.path().join("server.toml"), "docRoot = \"html\"\n").unwrap();
+    let mut server = Program(
+        Command::new(env!("CARGO_BIN_EXE_mock-lsws"))
+            .args(["serve", "--http", "127.0.0.1:0", "--config"])
+            .arg(folder.path().join("server.toml"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut ready = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    let address = ready.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");
+    let pid = Pid::from_raw(server.0.id().cast_signed());
+    rustix::process::prlimit(pid, Resource::Nofile, Rlimit { current: Some(24), maximum: Some(24) }).unwrap();
+
+    let clients: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let mut log = BufReader::new(server.0.stderr.take().unwrap()).lines();
+    assert!(log.any(|line| line.unwrap().contains("cannot accept a client")), "it says so");
+    drop(clients);
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(b"GET /s.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    assert!(response.ends_with("\r\n\r\nstatic!\n"), "{response}");
+}
+
+/// Ended and reaped, whatever the test comes to.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
