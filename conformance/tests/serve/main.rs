@@ -1,0 +1,11 @@
+//! `mock-lsws serve` in front of lswsgi: its models and mappings, what is left behind, and load from `curl` and `wrk`.
+//!
+//! The tests of load need `curl` and `wrk` (Debian packages of these names). Without them they say so and pass on a
+//! developer's machine; where CI is set they fail.
+
+mod applications;
+mod load;
+mod mappings;
+#[path = "../../../mock-lsws/tests/suite/served.rs"]
+mod served;
+mod support;
