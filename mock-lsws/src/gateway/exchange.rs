@@ -68,6 +68,15 @@ enum Phase {
     Over,
 }
 
+/// How long a request that is with the application waits for something else than the application.
+#[derive(Clone, Copy, Debug)]
+enum Until {
+    /// Not at all: there is more to do at once.
+    Now,
+    /// Until the connection can be read, or written.
+    Ready { to_write: bool },
+}
+
 /// What is left of a failed send.
 #[derive(Debug)]
 struct Lost {
@@ -215,6 +224,7 @@ impl Exchange {
     /// Makes a connection where none is free, and begins to send.
     async fn send(&mut self) {
         let Phase::Admitted(place) = &mut self.phase else { return };
+        let renewals = self.gateway.processes.renewals();
         let link = match place.take_link() {
             Some(link) => Ok(link),
             None => self.gateway.processes.connect(self.gateway.pool.open().saturating_sub(1)).await,
@@ -236,9 +246,10 @@ impl Exchange {
                 let tap = Tap::open(self.log.transcript(), &link.address);
                 Phase::Sent(Box::new(Sending::new(place, link, tap, Arc::clone(packet))))
             }
-            Err(error) => {
-                Phase::Failed(Failure::Connect(error), Box::new(Lost { place, process: None, served: false }))
-            }
+            Err(source) => Phase::Failed(
+                Failure::Connect { source, renewals },
+                Box::new(Lost { place, process: None, served: false }),
+            ),
         };
     }
 
@@ -254,8 +265,14 @@ impl Exchange {
             self.log.note(note);
         }
         match turned {
-            Turned::Busy => {}
-            Turned::Took(progress) => self.advance(progress),
+            Turned::Busy => self.wait(Until::Now, upload).await,
+            Turned::Took(progress) => {
+                self.advance(progress);
+                self.due = self.reply.next_piece();
+                if self.due.is_none() {
+                    self.wait(Until::Now, upload).await;
+                }
+            }
             Turned::Failed(failure) => {
                 // What came before the end is for the client all the same.
                 self.reply.flush();
@@ -266,7 +283,7 @@ impl Exchange {
                 // What is due now comes before any more waiting; the next call finds nothing new and comes here again.
                 self.due = self.reply.next_piece();
                 if self.due.is_none() {
-                    self.wait(wants_to_write, upload).await;
+                    self.wait(Until::Ready { to_write: wants_to_write }, upload).await;
                 }
             }
         }
@@ -275,14 +292,15 @@ impl Exchange {
         }
     }
 
-    /// Waits until something happens to a request that is with the application.
-    async fn wait(&mut self, wants_to_write: bool, upload: &mut Upload<'_>) {
+    /// Waits until something happens to a request that is with the application. An application that never stops
+    /// talking keeps neither the body nor the timers from their turn.
+    async fn wait(&mut self, until: Until, upload: &mut Upload<'_>) {
         let Phase::Sent(sending) = &self.phase else { return };
         let init_timeout = self.gateway.config.init_timeout;
         let gives_up = sending.gives_up_at(self.reply.is_acknowledged(), init_timeout);
         let (gives_up_at, failure) = gives_up.map_or((None, None), |(at, failure)| (Some(at), Some(failure)));
         tokio::select! {
-            () = sending.ready(wants_to_write) => {}
+            biased;
             next = upload.next(), if !self.has_body => { self.take_body(upload, next); }
             () = sleep_until(gives_up_at.unwrap_or(self.next_check)), if gives_up_at.is_some() => {
                 self.lose(failure.unwrap_or(Failure::InitTimeout));
@@ -291,6 +309,11 @@ impl Exchange {
                 self.notice().await;
                 self.check(upload);
             }
+            () = async {
+                if let Until::Ready { to_write } = until {
+                    sending.ready(to_write).await;
+                }
+            } => {}
         }
     }
 
@@ -360,9 +383,9 @@ impl Exchange {
         if matches!(failure, Failure::Closed | Failure::Lost(_)) {
             gateway.processes.settle().await;
         }
-        if failure.is_absence() {
+        if let Some(renewals) = failure.absence() {
             gateway.pool.drop_free();
-            gateway.processes.renew().await;
+            gateway.processes.renew(renewals).await;
         }
         if attempt >= MOST_SENDS {
             let why = gateway.processes.explain(failure, lost.process.as_ref()).await;

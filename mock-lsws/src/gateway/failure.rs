@@ -6,8 +6,13 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// No connection could be made.
-    #[error("no connection could be made: {0}")]
-    Connect(io::Error),
+    #[error("no connection could be made: {source}")]
+    Connect {
+        /// Why.
+        source: io::Error,
+        /// How often the listening socket had been replaced before.
+        renewals: u32,
+    },
     /// The application closed the connection.
     #[error("the application closed the connection before RESP_END")]
     Closed,
@@ -26,13 +31,16 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Whether nobody listens: the application is not there at all.
-    pub(super) fn is_absence(&self) -> bool {
+    /// Where nobody listens, because the application is not there at all: how often the listening socket had been
+    /// replaced before.
+    pub(super) fn absence(&self) -> Option<u32> {
         match self {
-            Self::Connect(error) => {
-                matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
+            Self::Connect { source, renewals } => {
+                let is_absence =
+                    matches!(source.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound);
+                is_absence.then_some(*renewals)
             }
-            _ => false,
+            _ => None,
         }
     }
 }

@@ -18,6 +18,9 @@ const READ_SIZE: usize = 16 * 1024;
 /// Bytes read at once from a connection nobody uses.
 const IDLE_READ: usize = 4096;
 
+/// Reads of one look at an idle connection: an application that never stops talking must not hold up the others.
+const IDLE_READS: usize = 16;
+
 /// One connection. Dropping it closes it, and ends the process that was started for it.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -56,7 +59,7 @@ impl Link {
         if !self.take_idle_packets(log) {
             return false;
         }
-        loop {
+        for _ in 0..IDLE_READS {
             match self.socket.recv(&mut scratch) {
                 Ok(0) => return false,
                 Ok(len) => {
@@ -75,6 +78,9 @@ impl Link {
                 Err(_) => return false,
             }
         }
+        // There may be more: another look is due.
+        waker.wake_by_ref();
+        true
     }
 
     /// Nobody is told any more when there is something to read: it is in use.
@@ -105,5 +111,47 @@ impl Link {
         }
         self.partial.drain(..used);
         usable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Rung(AtomicBool);
+
+    impl Wake for Rung {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_application_that_never_stops_talking_on_an_idle_connection_holds_nobody_up() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut link = Link::new(Socket::new(ours.into()).unwrap(), "app".into(), None);
+        let talker = std::thread::spawn(move || {
+            let lines = b"LS\x06\x00\x0c\x00\x00\x00line".repeat(8000);
+            while theirs.write_all(&lines).is_ok() {}
+        });
+        let rung = Arc::new(Rung::default());
+        let waker = Waker::from(Arc::clone(&rung));
+        let mut looks = 0;
+        // Until a look has ended before the talk has.
+        while !rung.0.load(Ordering::SeqCst) {
+            assert!(link.is_usable(&waker, &ServerLog::silent()));
+            looks += 1;
+            tokio::task::yield_now().await;
+        }
+        assert!(looks > 0);
+        drop(link);
+        talker.join().unwrap();
     }
 }

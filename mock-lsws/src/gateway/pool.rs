@@ -100,19 +100,24 @@ impl Pool {
         if state.closed || !state.limit.admits(Instant::now()) {
             return Asked::Refused;
         }
-        let asked = match self.take(&mut state, &mut dead) {
-            Some(place) => Asked::Now(place),
-            None => {
-                let (sender, receiver) = oneshot::channel();
-                match turn {
-                    Turn::Last => state.waiting.push_back(sender),
-                    Turn::First => state.waiting.push_front(sender),
-                }
-                Asked::Later(receiver)
-            }
-        };
+        // What has just become free belongs to those who wait already.
+        let is_next = turn == Turn::First || state.waiting.is_empty();
+        let place = if is_next { self.take(&mut state, &mut dead) } else { None };
+        if let Some(place) = place {
+            drop(state);
+            return Asked::Now(place);
+        }
+        let (sender, receiver) = oneshot::channel();
+        match turn {
+            Turn::Last => state.waiting.push_back(sender),
+            Turn::First => state.waiting.push_front(sender),
+        }
         drop(state);
-        asked
+        if !is_next {
+            // Those before it may all have left.
+            self.serve();
+        }
+        Asked::Later(receiver)
     }
 
     /// A free connection that is still there, or the right to make one. What is found dead goes to `dead`, to be closed
@@ -347,6 +352,22 @@ mod tests {
             place.recycle(link);
         }
         assert_eq!(name(&now(pool.ask(Turn::Last))), Some("a"));
+    }
+
+    #[tokio::test]
+    async fn nobody_overtakes_who_waits() {
+        let pool = pool(1);
+        let place = now(pool.ask(Turn::Last));
+        let (mut first, left) = (later(pool.ask(Turn::Last)), later(pool.ask(Turn::Last)));
+        // The moment in which the place is free, and those who wait are not told yet.
+        pool.put_back(None);
+        let mut second = later(pool.ask(Turn::Last));
+        let first = first.try_recv().unwrap();
+        assert!(second.try_recv().is_err());
+        drop((first, left));
+        assert!(second.try_recv().is_ok());
+        // Its place was given back already.
+        std::mem::forget(place);
     }
 
     #[tokio::test]

@@ -62,9 +62,12 @@ impl Process {
         let (stop, stopped) = oneshot::channel();
         let (sender, words) = watch::channel(None);
         let end = End { pid, words };
+        let mut running = running;
         let keeper = tokio::spawn(async move {
-            let words = keep(running, stopped, patience).await;
+            let words = keep(&mut running, stopped, patience).await;
+            // Told before what it left behind is looked for, which takes a while: the next request waits for it.
             sender.send_replace(Some(words));
+            drop(running);
         });
         keepers.0.retain(|(keeper, _)| !keeper.is_finished());
         keepers.0.push((keeper.abort_handle(), end.clone()));
@@ -114,8 +117,8 @@ impl Keepers {
 
     async fn wait(&mut self) {
         for (_, ended) in &mut self.0 {
-            // An error says the same: there is nobody left who waits for it.
-            let _ = ended.words.wait_for(Option::is_some).await;
+            // An error says that nobody looks after it any more: then nothing of it is left.
+            while ended.words.changed().await.is_ok() {}
         }
     }
 
@@ -134,7 +137,7 @@ impl Drop for Keepers {
 
 /// Waits for the end of a process, its own or the one it is told to make.
 async fn keep(
-    mut app: Running,
+    app: &mut Running,
     stopped: oneshot::Receiver<std::convert::Infallible>,
     patience: Duration,
 ) -> String {

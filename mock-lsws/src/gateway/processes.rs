@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
@@ -37,6 +38,8 @@ pub(super) struct Processes {
     timing: Timing,
     log: ServerLog,
     state: Mutex<State>,
+    /// How often the listening socket was replaced because nobody could connect to it.
+    renewals: AtomicU32,
 }
 
 /// How applications come to connections.
@@ -97,6 +100,7 @@ impl Processes {
                 stopped: false,
                 trouble: None,
             }),
+            renewals: AtomicU32::new(0),
         };
         if matches!(processes.model, Model::Shared(_)) {
             let mut state = processes.state.lock().await;
@@ -231,14 +235,21 @@ impl Processes {
         self.state.lock().await.running.clear();
     }
 
-    /// The listening socket is gone: another is made, with new processes.
-    pub(super) async fn renew(&self) {
+    /// How often the listening socket was replaced: to be asked before a connection is tried.
+    pub(super) fn renewals(&self) -> u32 {
+        self.renewals.load(Ordering::Relaxed)
+    }
+
+    /// The listening socket is gone: another is made, with new processes. Nothing happens if that was done since
+    /// `renewals`: of several requests that fail together, the first does it for all.
+    pub(super) async fn renew(&self, renewals: u32) {
         if matches!(self.model, Model::Shared(_)) {
             let mut state = self.state.lock().await;
-            state.running.clear();
-            if state.stopped {
+            if state.stopped || renewals != self.renewals() {
                 return;
             }
+            self.renewals.fetch_add(1, Ordering::Relaxed);
+            state.running.clear();
             if let Err(error) = state.listening.open(&self.launcher).await {
                 self.is_troubled(&mut state, error.to_string());
             }
@@ -252,9 +263,8 @@ impl Processes {
             return None;
         }
         if let Model::External(address) = &self.model {
-            return failure
-                .is_absence()
-                .then(|| format!("the application at {address} has to be started by you"));
+            let is_absent = failure.absence().is_some();
+            return is_absent.then(|| format!("the application at {address} has to be started by you"));
         }
         let end = match own {
             Some(process) => Some(process.end().clone()),
@@ -264,7 +274,7 @@ impl Processes {
         let pid = end.pid;
         match end.soon().await {
             Some(words) => Some(format!("process {pid} ended: {words}")),
-            None => matches!(failure, Failure::InitTimeout | Failure::Connect(_))
+            None => matches!(failure, Failure::InitTimeout | Failure::Connect { .. })
                 .then(|| format!("process {pid} runs: does it serve the socket that is its descriptor 0?")),
         }
     }

@@ -225,7 +225,9 @@ impl Sending {
 
     /// ABORT_REQUEST, and the connection is closed in the same instant (lsws 3.6).
     pub(super) fn abort(self) {
-        if let Ok(len) = self.link.socket.send_two(&lsapi::ABORT_REQUEST, &[]) {
+        if self.has_begun()
+            && let Ok(len) = self.link.socket.send_two(&lsapi::ABORT_REQUEST, &[])
+        {
             self.tap.sent(SentKind::Raw, lsapi::ABORT_REQUEST.get(..len).unwrap_or_default(), &[]);
         }
         self.tap.closed();

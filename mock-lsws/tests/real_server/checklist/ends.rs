@@ -104,6 +104,8 @@ async fn point_24_violations_lower_the_limit_until_nothing_is_sent() {
     // One connection, one violation: none is left, and the application counts as bad for `retryTimeout`.
     let stage = Stage::with(broken, Timing::default(), limit(100), |config| config).await;
     assert_eq!(stage.get_whole().await.status(), Some(503));
+    // A client has its answer a moment before the request is on record.
+    stage.site.until_records(1).await.unwrap();
     let sent = stage.app.requests();
     assert_eq!(stage.get_whole().await.status(), Some(503));
     assert_eq!(stage.app.requests(), sent, "a bad application is left alone");

@@ -30,9 +30,14 @@ async fn with_command(command: &[&str], settings: impl FnOnce(ExternalApp) -> Ex
     .await
 }
 
-/// Shares a listening socket among its processes.
+/// Shares a listening socket among its processes, which may take their time to start.
 fn shared(app: ExternalApp) -> ExternalApp {
-    app.env("LSAPI_CHILDREN", "4").init_timeout(INIT_TIMEOUT)
+    app.env("LSAPI_CHILDREN", "4").init_timeout(LONG / 2)
+}
+
+/// The same, for what never answers.
+fn impatient(app: ExternalApp) -> ExternalApp {
+    shared(app).init_timeout(INIT_TIMEOUT)
 }
 
 async fn get(site: &Site) -> (Option<u16>, String) {
@@ -133,9 +138,11 @@ async fn point_24_below_half_of_its_connections_an_application_is_restarted() {
     assert_eq!(before.len(), 1);
     assert_eq!(get(&site).await.0, Some(503));
     eventually("the end of the process", || processes(site.folder()).is_empty()).await;
+    site.until_records(1).await.unwrap();
     // The next request needs another one.
     assert_eq!(get(&site).await.0, Some(503));
     assert_ne!(processes(site.folder()), before);
+    site.until_records(2).await.unwrap();
     assert_eq!(site.records()[1].sends(), 1, "the one connection it was trusted with is lost too");
     site.stop().await;
 }
@@ -143,7 +150,7 @@ async fn point_24_below_half_of_its_connections_an_application_is_restarted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_dies_at_once_is_503_with_its_exit_code() {
     // With a listening socket connections succeed, and nobody answers; without, the end is seen at once.
-    let site_of = [site("die", shared).await, site("die", |app| app).await];
+    let site_of = [site("die", impatient).await, site("die", |app| app).await];
     for (site, waits) in site_of.into_iter().zip([true, false]) {
         let begun = Instant::now();
         assert_eq!(get(&site).await.0, Some(503));
@@ -166,10 +173,10 @@ async fn a_program_that_does_not_exist_is_503_and_the_log_names_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_never_accepts_is_503_and_the_log_says_that_it_runs() {
-    let site = with_command(&["/bin/sh", "-c", "exec sleep 600"], shared).await;
+    let site = with_command(&["/bin/sh", "-c", "exec sleep 600"], impatient).await;
     assert_eq!(get(&site).await.0, Some(503));
-    assert_eq!(site.records()[0].sends(), 3);
     let notes = notes(&site).await;
+    assert_eq!(site.records()[0].sends(), 3);
     assert!(notes.contains("does it serve the socket"), "{notes}");
     site.stop().await;
 }
@@ -207,4 +214,31 @@ async fn a_socket_file_somebody_removed_is_made_again() {
     assert!(socket.exists());
     site.stop().await;
     assert!(!socket.exists(), "it goes with the server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_find_no_socket_at_the_same_time_make_one_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("app.sock");
+    let address = mock_lsws::Address::Unix(socket.clone());
+    let settings = |app| shared(app).address(address).run_on_start_up(RunOnStartUp::Yes);
+    let site = site("pid", settings).await;
+    std::fs::remove_file(&socket).unwrap();
+    let requests: Vec<_> = (0..4)
+        .map(|_| {
+            let address = site.address();
+            tokio::spawn(async move {
+                let mut client = Client::connect(address).await;
+                client.send(b"GET /app/ HTTP/1.1\r\nHost: example.com\r\n\r\n").await;
+                client.response(false, LONG).await.0
+            })
+        })
+        .collect();
+    for request in requests {
+        assert_eq!(request.await.unwrap().status(), Some(200));
+    }
+    site.until_records(4).await.unwrap();
+    let sends: u32 = site.records().iter().map(|record| record.sends()).sum();
+    assert_eq!(sends, 4, "none was sent to a process that was stopped for another");
+    site.stop().await;
 }
