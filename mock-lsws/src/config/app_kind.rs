@@ -107,3 +107,8 @@ pub enum RunOnStartUp {
     #[default]
     Detached,
 }
+
+impl RunOnStartUp {
+    /// All of them; the place of each is its number in a configuration.
+    pub const ALL: [Self; 4] = [Self::No, Self::Yes, Self::Daemon, Self::Detached];
+}

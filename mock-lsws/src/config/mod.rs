@@ -22,7 +22,9 @@ pub use command_line::own_lsapi_variables;
 pub use context::{Context, ContextKind, Realm, ScriptHandler};
 pub use error::ConfigError;
 pub use external_app::{BACKLOG, ExternalApp, INSTANCES, MAX_CONNS, PRIORITY, UMASK};
+pub use file::account::{AccountError, find_account};
 pub use file::keys::{KEYS, Key};
+pub use file::section::parse_size;
 pub use server_config::{HttpLimits, PhpIni, ServerConfig};
 pub use wsgi_alias::{
     APPLICATION_GROUP, CALLABLE_OBJECT, SCRIPT_RELOADING, Scope, ScriptAlias, WsgiVariable,

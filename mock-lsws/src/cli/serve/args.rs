@@ -5,11 +5,10 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, ArgGroup, Args, value_parser};
-use mock_lsws::Address;
-use mock_lsws::config::{BACKLOG, INSTANCES, MAX_CONNS, PRIORITY, UMASK};
+use clap::{ArgAction, ArgGroup, Args};
 
-use super::super::values::{key_value, seconds};
+use super::super::values::seconds;
+use super::app_args::AppArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +53,6 @@ Exit codes:
 /// Headings of the help.
 const HTTP: &str = "HTTP";
 const MAPPING: &str = "What leads to COMMAND (nothing: every URL)";
-const APP: &str = "COMMAND as an external application, with the real server's names";
 const SHOW: &str = "What is shown";
 
 #[derive(Debug, Args)]
@@ -142,58 +140,6 @@ pub(crate) struct ServeArgs {
 /// Mappings that make COMMAND a generic application.
 const GENERIC: [&str; 4] = ["lsapi_context", "script_handler", "script_alias", "apache_conf"];
 
-/// The settings of COMMAND. What is not given has the real server's default for the kind of mapping.
-#[derive(Debug, Args)]
-pub(crate) struct AppArgs {
-    /// Add a variable to its environment. Order is kept, and your own LSAPI_* variables follow.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, requires = "command", help_heading = APP)]
-    pub(super) env: Vec<(OsString, OsString)>,
-
-    /// Start it in the directory of the binary, as the real server does. COMMAND has to be an absolute path then.
-    #[arg(long, requires = "command", help_heading = APP)]
-    pub(super) real_cwd: bool,
-
-    /// Do not start an application, connect to one that runs: /path, uds://path, host:port or [v6]:port.
-    #[arg(long, value_name = "ADDR", help_heading = APP)]
-    pub(super) connect: Option<Address>,
-
-    /// Simultaneous connections, and so requests; more wait in a queue. No more than LSAPI_CHILDREN. [default: 5]
-    #[arg(long, value_name = "N", value_parser = number(&MAX_CONNS), requires = "app", help_heading = APP)]
-    pub(super) max_conns: Option<u32>,
-
-    /// Processes that share the listening socket. [default: 1]
-    #[arg(long, value_name = "N", value_parser = number(&INSTANCES), requires = "command", help_heading = APP)]
-    pub(super) instances: Option<u32>,
-
-    /// Time until the first request of a connection has to be acknowledged. [default: 60; 3 without a WSGI context]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "app", help_heading = APP)]
-    pub(super) init_timeout: Option<Duration>,
-
-    /// Time of 503 after all connections have failed. [default: 0; 10 without a WSGI context]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds_or_none, requires = "app", help_heading = APP)]
-    pub(super) retry_timeout: Option<Duration>,
-
-    /// Time an idle connection is kept. [default: 60; without end without a WSGI context]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "app", help_heading = APP)]
-    pub(super) pc_keep_alive_timeout: Option<Duration>,
-
-    /// Connections that may wait to be accepted. [default: 50; 100 without a WSGI context]
-    #[arg(long, value_name = "N", value_parser = value_parser!(i32).range(i64::from(*BACKLOG.start())..=i64::from(*BACKLOG.end())), requires = "command", help_heading = APP)]
-    pub(super) backlog: Option<i32>,
-
-    /// Its nice value, never below the server's. [default: 3; the server's and 1 without a WSGI context]
-    #[arg(long, value_name = "N", value_parser = value_parser!(i32).range(i64::from(*PRIORITY.start())..=i64::from(*PRIORITY.end())), allow_negative_numbers = true, requires = "command", help_heading = APP)]
-    pub(super) priority: Option<i32>,
-
-    /// Its umask, octal. [default: 022]
-    #[arg(long, value_name = "OCTAL", value_parser = octal, requires = "command", help_heading = APP)]
-    pub(super) umask: Option<u32>,
-}
-
-fn number(range: &std::ops::RangeInclusive<u32>) -> clap::builder::RangedI64ValueParser<u32> {
-    value_parser!(u32).range(i64::from(*range.start())..=i64::from(*range.end()))
-}
-
 fn http(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);
@@ -210,16 +156,6 @@ fn script_alias(text: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
-/// A time, or 0 for none.
-fn seconds_or_none(text: &str) -> Result<Duration, String> {
-    if text == "0" { Ok(Duration::ZERO) } else { seconds(text) }
-}
-
-fn octal(text: &str) -> Result<u32, String> {
-    let wanted = "an octal number from 0 to 777 is wanted, 022 for example";
-    u32::from_str_radix(text, 8).ok().filter(|mask| UMASK.contains(mask)).ok_or_else(|| wanted.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,14 +167,6 @@ mod tests {
         assert!(http("localhost:81").is_ok_and(|address| address.ip().is_loopback()));
         for wrong in ["", "80", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:99999"] {
             assert!(http(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn umasks_are_octal() {
-        assert_eq!(octal("022"), Ok(0o22));
-        for wrong in ["", "8", "1000", "-1", "x"] {
-            assert!(octal(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -12,7 +12,8 @@ use mock_lsws::{Detail, Level};
 use rustix::fs::Access;
 
 use super::super::program;
-use super::args::{AppArgs, ServeArgs};
+use super::app_args::AppArgs;
+use super::args::ServeArgs;
 use super::error::ServeError;
 
 /// A server with nothing left to decide.
@@ -99,7 +100,7 @@ fn add_command(config: &mut ServerConfig, args: ServeArgs, directory: &Path) -> 
             .map_err(|_| ServeError::Usage("COMMAND is no application".to_owned()))?;
         app
     };
-    set(&mut app, args.app);
+    args.app.set(&mut app)?;
     config.apps.push(app);
     Ok(())
 }
@@ -162,31 +163,12 @@ fn name_of(program: &OsStr) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Sets what is typed, and leaves what is not.
-fn set(app: &mut ExternalApp, args: AppArgs) {
-    if let Some(address) = args.connect {
-        app.address = Some(address);
-        app.auto_start = false;
-    }
-    if args.real_cwd {
-        app.directory = None;
-    }
-    app.max_conns = args.max_conns.unwrap_or(app.max_conns);
-    app.instances = args.instances.unwrap_or(app.instances);
-    app.init_timeout = args.init_timeout.unwrap_or(app.init_timeout);
-    app.retry_timeout = args.retry_timeout.unwrap_or(app.retry_timeout);
-    app.pc_keep_alive_timeout = args.pc_keep_alive_timeout.or(app.pc_keep_alive_timeout);
-    app.backlog = args.backlog.unwrap_or(app.backlog);
-    app.priority = args.priority.or(app.priority);
-    app.umask = args.umask.unwrap_or(app.umask);
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use clap::Parser;
-    use mock_lsws::config::AppKind;
+    use mock_lsws::config::{AppKind, RunOnStartUp};
 
     use super::super::super::args::{Cli, Command};
     use super::*;
@@ -235,7 +217,10 @@ mod tests {
         assert_eq!((plain.init_timeout, plain.max_conns), (Duration::from_secs(60), 5));
         let typed = ["--max-conns", "8", "--init-timeout", "1.5", "--retry-timeout", "0", "--backlog", "7"];
         let more = ["--pc-keep-alive-timeout", "2", "--priority", "-5", "--umask", "077", "--instances", "3"];
-        let set = app(&[&typed[..], &more, &["--lsapi-context", "/", "--", "/bin/sh"]].concat());
+        let process = ["--run-on-start-up", "0", "--ext-max-idle-time", "-1", "--mem-soft-limit", "1G"];
+        let limits = ["--proc-hard-limit", "900", "--address", "/run/app.sock"];
+        let mapping = ["--lsapi-context", "/", "--", "/bin/sh"];
+        let set = app(&[&typed[..], &more, &process, &limits, &mapping].concat());
         let expected = ExternalApp::new("sh")
             .command(["/bin/sh"])
             .envs(own_lsapi_variables())
@@ -247,7 +232,11 @@ mod tests {
             .pc_keep_alive_timeout(Some(Duration::from_secs(2)))
             .priority(-5)
             .umask(0o077)
-            .instances(3);
+            .instances(3)
+            .run_on_start_up(RunOnStartUp::No)
+            .memory(1 << 30, 1 << 30)
+            .processes(900, 900)
+            .address("/run/app.sock".parse().unwrap());
         assert_eq!(set, expected);
     }
 
@@ -298,6 +287,9 @@ mod tests {
     fn what_is_typed_and_cannot_be_is_a_mistake_of_usage() {
         for args in [
             &["--wsgi-context", "app", "--", "/bin/sh"][..],
+            &["--ext-user", "no-such-user", "--", "/bin/sh"],
+            // Below minUID.
+            &["--ext-user", "root", "--", "/bin/sh"],
             &["--doc-root", ".", "--script-handler", "py, wsgi", "--", "/bin/sh"],
         ] {
             let error = plan(args).unwrap_err();

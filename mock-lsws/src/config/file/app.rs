@@ -7,9 +7,6 @@ use super::section::Section;
 use crate::config::command_line::words;
 use crate::config::{ExternalApp, RunOnStartUp, WsgiApp};
 
-const RUN_ON_START_UP: [RunOnStartUp; 4] =
-    [RunOnStartUp::No, RunOnStartUp::Yes, RunOnStartUp::Daemon, RunOnStartUp::Detached];
-
 /// What all WSGI contexts have in common.
 pub(super) struct WsgiDefaults {
     pub(super) bin_path: Option<OsString>,
@@ -71,7 +68,7 @@ fn process(section: &mut Section<'_, '_>, app: &mut ExternalApp) {
     set(&mut app.retry_timeout, section.seconds("retryTimeout"));
     set(&mut app.pc_keep_alive_timeout, section.limit("pcKeepAliveTimeout"));
     set(&mut app.backlog, section.number("backlog"));
-    set(&mut app.run_on_start_up, section.numbered("runOnStartUp", &RUN_ON_START_UP));
+    set(&mut app.run_on_start_up, section.numbered("runOnStartUp", &RunOnStartUp::ALL));
     set(&mut app.ext_max_idle_time, section.limit("extMaxIdleTime"));
     set(&mut app.umask, section.octal("umask"));
     if let Some(priority) = section.number("priority") {
@@ -87,9 +84,9 @@ fn process(section: &mut Section<'_, '_>, app: &mut ExternalApp) {
     app.processes = pair(processes.0, processes.1);
     let (user, group) = (section.text_or_number("extUser"), section.text_or_number("extGroup"));
     match (user, group) {
-        (Some(user), group) => match account::find(&user, group.as_deref()) {
+        (Some(user), group) => match account::find_account(&user, group.as_deref()) {
             Ok(user) => app.user = Some(user),
-            Err((key, message)) => section.wrong(key, message),
+            Err(error) => section.wrong(error.key, error.message),
         },
         (None, Some(_)) => section.wrong("extGroup", "`extGroup` needs `extUser`"),
         (None, None) => {}

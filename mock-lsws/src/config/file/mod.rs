@@ -3,11 +3,11 @@
 //! Owns reading them and placing what is wrong. What makes a configuration unusable is not decided here but where every
 //! configuration is checked; this module adds the lines.
 
-mod account;
+pub(super) mod account;
 mod app;
 mod context;
 pub(super) mod keys;
 mod read;
-mod section;
+pub(super) mod section;
 #[cfg(test)]
 mod tests;

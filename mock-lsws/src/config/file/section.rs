@@ -321,7 +321,9 @@ fn integer(number: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-fn parse_size(text: &str) -> Option<u64> {
+/// A number of bytes such as `64K`, `20M`, `2G` or `512`; `None` if it is none.
+#[must_use]
+pub fn parse_size(text: &str) -> Option<u64> {
     let shift = match text.chars().last()? {
         'K' | 'k' => 10,
         'M' | 'm' => 20,
