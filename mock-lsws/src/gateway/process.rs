@@ -86,7 +86,14 @@ impl End {
         self.words.borrow().clone()
     }
 
-    /// The same, with a moment of patience: the end of a process is known a little later than that of its connections.
+    /// Whether the process is gone or on its way, whoever knows of it: one that ends gives its memory back first, and its
+    /// arguments with it.
+    pub(super) fn is_near(&self) -> bool {
+        std::fs::read(format!("/proc/{}/cmdline", self.pid)).map_or(true, |line| line.is_empty())
+    }
+
+    /// The same as [`words`](Self::words), with a moment of patience: the end of a process is known a little later than
+    /// that of its connections.
     pub(super) async fn soon(&mut self) -> Option<String> {
         self.until(Instant::now() + SOON).await;
         self.words()

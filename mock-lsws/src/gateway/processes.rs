@@ -137,6 +137,10 @@ impl Processes {
     }
 
     async fn start_up_to(&self, wanted: usize, command: &AppCommand, state: &mut MutexGuard<'_, State>) {
+        // A connection that waits for a process which has just ended would wait for initTimeout.
+        let ending =
+            state.running.iter().map(Process::end).filter(|end| end.words().is_none() && end.is_near());
+        End::any_soon(ending.cloned().collect()).await;
         self.bury(state);
         while state.running.len() < wanted && !state.stopped {
             let input = match state.listening.share() {
@@ -159,7 +163,8 @@ impl Processes {
     fn bury(&self, state: &mut State) {
         let State { running, trouble, .. } = state;
         running.retain(|process| {
-            let Some(words) = process.end().words() else { return true };
+            let unknown = || process.end().is_near().then(|| "nobody knows yet how".to_owned());
+            let Some(words) = process.end().words().or_else(unknown) else { return true };
             let text = format!("process {} ended: {words}", process.end().pid);
             self.note(Level::Notice, &text);
             *trouble = Some(text);
