@@ -33,7 +33,7 @@ pub(super) struct End {
 
 /// What waits for processes: they are killed with it.
 #[derive(Debug, Default)]
-pub(super) struct Keepers(Vec<(AbortHandle, End)>);
+pub(super) struct Keepers(Vec<(AbortHandle, watch::Receiver<Option<String>>)>);
 
 impl Process {
     /// Starts `command` with `input` as descriptor 0. Once stopped, it has `patience` to go by itself.
@@ -47,31 +47,29 @@ impl Process {
         patience: Duration,
         keepers: &mut Keepers,
     ) -> Result<Self, StartError> {
-        let running = match &**launcher {
-            Launcher::Spawner(spawner) => Running::There(spawner.spawn(&command, input).await?),
-            Launcher::Here => {
-                // It waits for the exec.
-                let start = move || AppProcess::spawn(&command, input);
-                match tokio::task::spawn_blocking(start).await {
-                    Ok(app) => Running::Here(app?),
-                    Err(_) => return Err(StartError::SpawnerGone),
+        let (stop, stopped) = oneshot::channel();
+        let (tell, started) = oneshot::channel();
+        let (sender, words) = watch::channel(None);
+        let launcher = Arc::clone(launcher);
+        // A task of its own from the start on: whoever wants the process may leave meanwhile.
+        let keeper = tokio::spawn(async move {
+            match launch(&launcher, command, input).await {
+                Ok(running) => {
+                    let mut kept = Kept { running, words: sender };
+                    let _ = tell.send(Ok(kept.running.pid()));
+                    let words = keep(&mut kept.running, stopped, patience).await;
+                    // Told before what it left behind is looked for, which takes a while: the next request waits for it.
+                    kept.words.send_replace(Some(words));
+                }
+                Err(error) => {
+                    let _ = tell.send(Err(error));
                 }
             }
-        };
-        let pid = running.pid();
-        let (stop, stopped) = oneshot::channel();
-        let (sender, words) = watch::channel(None);
-        let end = End { pid, words };
-        let mut running = running;
-        let keeper = tokio::spawn(async move {
-            let words = keep(&mut running, stopped, patience).await;
-            // Told before what it left behind is looked for, which takes a while: the next request waits for it.
-            sender.send_replace(Some(words));
-            drop(running);
         });
         keepers.0.retain(|(keeper, _)| !keeper.is_finished());
-        keepers.0.push((keeper.abort_handle(), end.clone()));
-        Ok(Self { end, _stop: stop })
+        keepers.0.push((keeper.abort_handle(), words.clone()));
+        let pid = started.await.map_err(|_| StartError::SpawnerGone)??;
+        Ok(Self { end: End { pid, words }, _stop: stop })
     }
 
     /// Its end.
@@ -125,7 +123,7 @@ impl Keepers {
     async fn wait(&mut self) {
         for (_, ended) in &mut self.0 {
             // An error says that nobody looks after it any more: then nothing of it is left.
-            while ended.words.changed().await.is_ok() {}
+            while ended.changed().await.is_ok() {}
         }
     }
 
@@ -139,6 +137,28 @@ impl Keepers {
 impl Drop for Keepers {
     fn drop(&mut self) {
         self.abort();
+    }
+}
+
+/// A process that is looked after. In this order: that nobody looks after it any more is known when nothing of it is
+/// left.
+struct Kept {
+    running: Running,
+    words: watch::Sender<Option<String>>,
+}
+
+/// Starts a process.
+async fn launch(launcher: &Launcher, command: AppCommand, input: OwnedFd) -> Result<Running, StartError> {
+    match launcher {
+        Launcher::Spawner(spawner) => Ok(Running::There(spawner.spawn(&command, input).await?)),
+        Launcher::Here => {
+            // It waits for the exec.
+            let start = move || AppProcess::spawn(&command, input);
+            match tokio::task::spawn_blocking(start).await {
+                Ok(app) => Ok(Running::Here(app?)),
+                Err(_) => Err(StartError::SpawnerGone),
+            }
+        }
     }
 }
 
