@@ -259,7 +259,7 @@ pub enum CommandError {
         program: PathBuf,
     },
     /// The log file cannot be opened.
-    #[error("log file {path} cannot be opened for appending", path = .path.display())]
+    #[error("log file {path} cannot be opened for appending: {source}", path = .path.display())]
     Log {
         /// The file.
         path: PathBuf,

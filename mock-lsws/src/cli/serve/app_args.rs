@@ -21,11 +21,11 @@ const APP: &str = "COMMAND as an external application, with the real server's na
 #[derive(Debug, Args)]
 pub(crate) struct AppArgs {
     /// Add a variable to its environment. Order is kept, and your own LSAPI_* variables follow.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, requires = "command", conflicts_with = "connect", help_heading = APP)]
     pub(super) env: Vec<(OsString, OsString)>,
 
     /// Start it in the directory of the binary, as the real server does. COMMAND has to be an absolute path then.
-    #[arg(long, requires = "command", help_heading = APP)]
+    #[arg(long, requires = "command", conflicts_with = "connect", help_heading = APP)]
     pub(super) real_cwd: bool,
 
     /// Do not start an application, connect to one that runs: /path, uds://path, host:port or [v6]:port.
@@ -33,7 +33,7 @@ pub(crate) struct AppArgs {
     pub(super) connect: Option<Address>,
 
     /// Where COMMAND listens, if it does not matter that others may connect too. [default: a folder of the server's]
-    #[arg(long, value_name = "ADDR", requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "ADDR", requires = "command", conflicts_with = "connect", help_heading = APP)]
     address: Option<Address>,
 
     /// Simultaneous connections, and so requests; more wait in a queue. No more than LSAPI_CHILDREN. [default: 5]
@@ -41,7 +41,7 @@ pub(crate) struct AppArgs {
     max_conns: Option<u32>,
 
     /// Processes that share the listening socket. [default: 1]
-    #[arg(long, value_name = "N", value_parser = number(&INSTANCES), requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "N", value_parser = number(&INSTANCES), requires = "command", conflicts_with = "connect", help_heading = APP)]
     instances: Option<u32>,
 
     /// Time until the first request of a connection has to be acknowledged. [default: 60; 3 without a WSGI context]
@@ -57,44 +57,44 @@ pub(crate) struct AppArgs {
     pc_keep_alive_timeout: Option<Limit>,
 
     /// Connections that may wait to be accepted. [default: 50; 100 without a WSGI context]
-    #[arg(long, value_name = "N", value_parser = signed(&BACKLOG), requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "N", value_parser = signed(&BACKLOG), requires = "command", conflicts_with = "connect", help_heading = APP)]
     backlog: Option<i32>,
 
     /// 0: started by the first request. 1, 2: with the server. 3: with it, and told that it outlives it. [default: 3]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(0..=3), requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(0..=3), requires = "command", conflicts_with = "connect", help_heading = APP)]
     run_on_start_up: Option<u8>,
 
     /// Time without a request that COMMAND is told it may stay (LSAPI_PGRP_MAX_IDLE); -1: without end. [default: 300; -1
     /// without a WSGI context]
-    #[arg(long, value_name = "SECONDS", value_parser = limit, allow_negative_numbers = true, requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "SECONDS", value_parser = limit, allow_negative_numbers = true, requires = "command", conflicts_with = "connect", help_heading = APP)]
     ext_max_idle_time: Option<Limit>,
 
     /// Its nice value, never below the server's. [default: 3; the server's and 1 without a WSGI context]
-    #[arg(long, value_name = "N", value_parser = signed(&PRIORITY), allow_negative_numbers = true, requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "N", value_parser = signed(&PRIORITY), allow_negative_numbers = true, requires = "command", conflicts_with = "connect", help_heading = APP)]
     priority: Option<i32>,
 
     /// Its umask, octal. [default: 022]
-    #[arg(long, value_name = "OCTAL", value_parser = octal, requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "OCTAL", value_parser = octal, requires = "command", conflicts_with = "connect", help_heading = APP)]
     umask: Option<u32>,
 
     /// Its limit of memory (RLIMIT_AS), 500M for example.
-    #[arg(long, value_name = "BYTES", value_parser = size, requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "BYTES", value_parser = size, requires = "command", conflicts_with = "connect", help_heading = APP)]
     mem_soft_limit: Option<u64>,
 
     /// The hard one. [default: the soft one]
-    #[arg(long, value_name = "BYTES", value_parser = size, requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "BYTES", value_parser = size, requires = "command", conflicts_with = "connect", help_heading = APP)]
     mem_hard_limit: Option<u64>,
 
     /// Its limit of processes (RLIMIT_NPROC), which counts all of the user's.
-    #[arg(long, value_name = "N", requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "N", requires = "command", conflicts_with = "connect", help_heading = APP)]
     proc_soft_limit: Option<u64>,
 
     /// The hard one. [default: the soft one]
-    #[arg(long, value_name = "N", requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "N", requires = "command", conflicts_with = "connect", help_heading = APP)]
     proc_hard_limit: Option<u64>,
 
     /// The user it runs as, by name or number; takes root. [default: the server's]
-    #[arg(long, value_name = "USER", requires = "command", help_heading = APP)]
+    #[arg(long, value_name = "USER", requires = "command", conflicts_with = "connect", help_heading = APP)]
     ext_user: Option<String>,
 
     /// The group. [default: the user's]

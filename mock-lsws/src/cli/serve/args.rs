@@ -48,7 +48,7 @@ Exit codes:
   4    the address cannot be listened on
   8    a file could not be read or written
   10   a configuration file is wrong; its lines are named
-  130  a second signal, or one before it was ready";
+  130  a second Ctrl-C, or a signal before it was ready";
 
 /// Headings of the help.
 const HTTP: &str = "HTTP";

@@ -249,6 +249,16 @@ mod tests {
     }
 
     #[test]
+    fn what_only_counts_for_a_process_is_refused_where_none_is_started() {
+        for option in
+            ["--env=A=b", "--real-cwd", "--instances=2", "--backlog=5", "--priority=1", "--umask=077"]
+        {
+            let args = ["mock-lsws", "serve", "--connect", "/run/app.sock", option];
+            assert!(Cli::try_parse_from(args).is_err(), "{option}");
+        }
+    }
+
+    #[test]
     fn real_cwd_is_the_directory_of_the_binary() {
         let directory = |args: &[&str]| app(args).to_command().unwrap().working_directory();
         assert_eq!(directory(&["--", "/bin/sh"]), Path::new("/somewhere"));

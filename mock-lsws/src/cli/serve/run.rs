@@ -1,7 +1,6 @@
 //! Doing it: start the server, say where it is, serve until a signal comes.
 
 use std::env;
-use std::future::Future;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -81,12 +80,11 @@ impl Stops {
         }
     }
 
-    /// Does `what`, unless a signal comes first.
-    async fn unless<T>(&mut self, what: impl Future<Output = T>) -> Result<T, ServeError> {
-        tokio::select! {
-            done = what => Ok(done),
-            () = self.next() => Err(ServeError::Interrupted),
-        }
+    /// The next Ctrl-C. Whoever ends a program in other ways may send a signal several times and mean one: `timeout`
+    /// does.
+    async fn impatience(&mut self) {
+        let [interrupt, ..] = &mut self.0;
+        interrupt.recv().await;
     }
 }
 
@@ -94,10 +92,17 @@ async fn until_stopped(plan: Plan) -> Result<(), ServeError> {
     let mut stops =
         Stops::new().map_err(|source| ServeError::System { what: "signals cannot be caught", source })?;
     let summary = summary(&plan);
-    let server = stops.unless(start(plan)).await??;
+    let server = tokio::select! {
+        server = start(plan) => server?,
+        () = stops.next() => return Err(ServeError::Interrupted),
+    };
     ready(&server, &summary).map_err(ServeError::Print)?;
     stops.next().await;
-    for process in stops.unless(server.stop()).await? {
+    let left = tokio::select! {
+        left = server.stop() => left,
+        () = stops.impatience() => return Err(ServeError::Interrupted),
+    };
+    for process in left {
         output::warning(format_args!("left behind by an application and killed: {process}"));
     }
     Ok(())
