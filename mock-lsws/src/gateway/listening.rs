@@ -3,13 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use super::launcher::Launcher;
 use crate::config::{ExternalApp, RunOnStartUp};
+use crate::connection::Socket;
 use crate::{Address, Listener};
 
 /// Ports tried beyond one that is taken (lsws 1.2).
@@ -63,7 +63,7 @@ impl Listening {
             }
             None => self.folder(launcher).await?.join("app.sock"),
         };
-        if self.is_detached && is_stale(&path) {
+        if self.is_detached && is_stale(&path).await {
             std::fs::remove_file(&path)?;
         }
         let listener = Listener::unix(&path, self.backlog).map_err(io::Error::other)?;
@@ -108,11 +108,11 @@ impl Listening {
     }
 }
 
-/// Whether there is a socket nobody listens at.
-fn is_stale(path: &Path) -> bool {
+/// Whether there is a socket nobody listens at. One with a full backlog is not: to connect must not wait.
+async fn is_stale(path: &Path) -> bool {
     let is_socket = path.symlink_metadata().is_ok_and(|meta| meta.file_type().is_socket());
-    is_socket
-        && UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    is_socket && Socket::connect(&Address::Unix(path.to_owned())).await.is_err_and(refused)
 }
 
 /// Listens at `address`, or at one of the next ports if it is taken.
@@ -155,6 +155,19 @@ mod tests {
         assert_eq!(address.path(), Some(&*path));
         drop(listening);
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn somebody_who_listens_and_takes_no_more_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.sock");
+        let listener = Listener::unix(&path, 1).unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(socket) = Socket::connect(listener.address()).await {
+            waiting.push(socket);
+        }
+        let (_alternate, address) = listen(Address::Unix(path.clone()), RunOnStartUp::Detached).await;
+        assert_ne!(address.path(), Some(&*path));
     }
 
     #[tokio::test]
