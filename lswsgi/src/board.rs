@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::histogram::Histogram;
 use crate::sys;
 
 /// Longest part of "METHOD URL" that is kept, in bytes.
@@ -33,6 +34,10 @@ pub(crate) struct Slot {
     idle_since: AtomicU64,
     /// Requests begun.
     requests: AtomicU64,
+    /// Requests begun by all workers that have had this slot.
+    all_requests: AtomicU64,
+    /// How long the requests of all of these took.
+    pub(crate) took: Histogram,
     /// Odd while the text is being written; a reader that sees it change tries again.
     version: AtomicU64,
     /// Method and URL of the request under way, or of the last one.
@@ -66,18 +71,21 @@ pub(crate) enum Order {
     LeaveLifetime,
     /// To leave: memory is short.
     LeaveMemory,
+    /// To leave: there is new code.
+    LeaveReload,
     /// To leave: the group stops.
     LeaveStop,
 }
 
 impl Order {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::None,
         Self::Release,
         Self::LeaveIdle,
         Self::LeaveSurplus,
         Self::LeaveLifetime,
         Self::LeaveMemory,
+        Self::LeaveReload,
         Self::LeaveStop,
     ];
 
@@ -116,12 +124,14 @@ impl Slot {
             began: AtomicU64::new(0),
             idle_since: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            all_requests: AtomicU64::new(0),
+            took: Histogram::new(),
             version: AtomicU64::new(0),
             text: [const { AtomicU64::new(0) }; TEXT / 8],
         }
     }
 
-    /// Empties the slot for another worker. Only while none uses it.
+    /// Empties the slot for another worker, but for what counts for all of them. Only while none uses it.
     pub(crate) fn reset(&self) {
         self.ending.store(0, Ordering::Relaxed);
         for word in [&self.began, &self.requests, &self.idle_since] {
@@ -157,6 +167,7 @@ impl Slot {
         }
         self.len.store(u32::try_from(len).unwrap_or(0), Ordering::Relaxed);
         self.requests.store(self.requests.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.all_requests.store(self.all_requests.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         self.ending.store(0, Ordering::Relaxed);
         self.began.store(now(), Ordering::Relaxed);
         self.version.store((version | 1) + 1, Ordering::Release);
@@ -181,6 +192,11 @@ impl Slot {
     /// Requests begun so far.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Requests begun so far by this worker and those that have had its slot before.
+    pub(crate) fn all_requests(&self) -> u64 {
+        self.all_requests.load(Ordering::Relaxed)
     }
 
     /// For how long the request under way has been running; `None`: none is.

@@ -14,7 +14,8 @@
 //! * `watchdog`: the thread that ends requests which do not end by themselves, and shows what threads are doing;
 //! * `group`: manager, template and workers, if there is to be more than one;
 //! * `memory`: whether there is enough for another process;
-//! * `board`: what a worker shows of itself to others;
+//! * `board`: what a worker shows of itself to others, and `histogram`: how long its requests took;
+//! * [`access_log`]: a line for each request;
 //! * [`worker`]: one connection at a time, blocking I/O; waiting, reading requests, writing responses, leaving;
 //! * [`python`]: the embedded interpreter and everything an application can touch;
 //! * `sys`: signal handlers and the few system calls that have no safe wrapper.
@@ -24,6 +25,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod access_log;
 mod board;
 pub mod check;
 pub mod cli;
@@ -31,6 +33,7 @@ pub mod endpoint;
 pub mod error;
 pub mod exit_code;
 mod group;
+mod histogram;
 pub mod log;
 mod memory;
 pub mod options;

@@ -7,6 +7,7 @@ use rustix::process::WaitStatus;
 
 use crate::exit_code;
 use crate::group::workers::Measure;
+use crate::worker::Recycle;
 
 /// The end of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,17 @@ impl Exit {
 }
 
 impl Exit {
+    /// Under which name it is counted, if the process gave `own` for one before.
+    pub(super) fn recycle(&self, own: Option<Recycle>) -> Recycle {
+        match self {
+            // The code of a request that took too long wins over what was going to happen.
+            Self::Left(_) => own.unwrap_or(Recycle::Runaway),
+            Self::Code(_) => Recycle::Exit,
+            Self::Killed { ours: true, .. } => Recycle::Killed,
+            Self::Killed { .. } => Recycle::Signal,
+        }
+    }
+
     /// Whether somebody else has ended the process, who says nothing about what it would have come to.
     pub(super) fn is_from_outside(&self) -> bool {
         matches!(self, Self::Killed { signal: libc::SIGKILL | libc::SIGTERM, ours: false, .. })

@@ -18,7 +18,7 @@ use crate::unavailable::NoPython;
 use crate::watch::Stamp;
 use crate::worker::connections::{Arrival, Connections, Greeting};
 use crate::worker::socket::TICK;
-use crate::worker::{Leave, gate};
+use crate::worker::{Leave, Recycle, gate};
 use crate::{exit_code, log, parent, service};
 
 /// How long a worker may take to become the manager's child. The process in between has nothing left to do but to end.
@@ -160,7 +160,7 @@ impl Connections for Member {
         self.tell(&FromWorker::Ended);
     }
 
-    fn last_done(&mut self, reason: &str) {
-        self.tell(&FromWorker::LastDone { reason: reason.to_owned() });
+    fn last_done(&mut self, counts_as: Recycle, reason: &str) {
+        self.tell(&FromWorker::LastDone { counts_as, reason: reason.to_owned() });
     }
 }

@@ -4,6 +4,7 @@
 //! be understood is an error of ours all the same, and never a panic.
 
 use crate::group::channel::MAX_MESSAGE;
+use crate::worker::Recycle;
 
 /// The manager to the template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub(super) enum FromWorker {
     /// It takes nothing more: its last request has ended, or it leaves without one. Its exit handlers may still run; the
     /// slot of a running worker is free.
     LastDone {
+        /// Under which name that is counted.
+        counts_as: Recycle,
         /// Why it leaves, in the words of the log.
         reason: String,
     },
@@ -147,7 +150,7 @@ impl FromWorker {
             Self::Ready => b"R".to_vec(),
             Self::Taken => b"T".to_vec(),
             Self::Ended => b"E".to_vec(),
-            Self::LastDone { reason } => text(b"L", reason),
+            Self::LastDone { counts_as, reason } => text(&[b'L', *counts_as as u8], reason),
         }
     }
 
@@ -156,8 +159,9 @@ impl FromWorker {
             b"R" => Ok(Self::Ready),
             b"T" => Ok(Self::Taken),
             b"E" => Ok(Self::Ended),
-            [b'L', reason @ ..] => {
-                Ok(Self::LastDone { reason: String::from_utf8_lossy(reason).into_owned() })
+            [b'L', counts_as, reason @ ..] => {
+                let counts_as = *Recycle::ALL.get(usize::from(*counts_as)).ok_or(Unknown)?;
+                Ok(Self::LastDone { counts_as, reason: String::from_utf8_lossy(reason).into_owned() })
             }
             _ => Err(Unknown),
         }
@@ -191,7 +195,7 @@ mod tests {
         ] {
             assert_eq!(FromTemplate::decode(&message.encode()), Ok(message));
         }
-        let last = FromWorker::LastDone { reason: "idle (LSAPI_MAX_IDLE)".into() };
+        let last = FromWorker::LastDone { counts_as: Recycle::Idle, reason: "idle (LSAPI_MAX_IDLE)".into() };
         for message in [FromWorker::Ready, FromWorker::Taken, FromWorker::Ended, last] {
             assert_eq!(FromWorker::decode(&message.encode()), Ok(message));
         }

@@ -15,6 +15,7 @@
 //! * `forks`: the manager's own forks, and how it asks for one of the template;
 //! * `descriptors`: how many the manager may have;
 //! * `signals`: the manager's signals;
+//! * `tally`: what is counted for whoever asks;
 //! * `exits`: how a process ended, in the words of the log;
 //! * `template`: the process that has Python, and forks workers;
 //! * `member`: a worker's side of the group.
@@ -32,6 +33,7 @@ mod overdue;
 mod policy;
 mod signals;
 mod source;
+mod tally;
 mod template;
 mod workers;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::application::Application;
 use super::group::GroupSettings;
+use super::operation::Operation;
 use super::reader::{Origin, Reader, Row};
 use super::stranger::{self, OWN_PREFIXES};
 use super::table;
@@ -58,6 +59,12 @@ pub struct Settings {
     pub allow_signals: bool,
     /// Requests by which a worker may leave before [`max_requests`](Self::max_requests): `--max-requests-jitter`.
     pub max_requests_jitter: u64,
+    /// Memory above which a process leaves after a request, in bytes: `--max-rss`.
+    pub max_rss: Option<u64>,
+    /// How long a process of a group may take until it is ready: `--start-timeout`.
+    pub start_timeout: Duration,
+    /// What concerns whoever operates the process.
+    pub operation: Operation,
     /// What concerns a group of processes.
     pub group: GroupSettings,
     /// How requests are handled, where there is a choice.
@@ -130,6 +137,9 @@ impl Effective {
                 late_error: reader.read(&table::LATE_ERROR).value,
                 debug: reader.read(&table::DEBUG).value,
             },
+            max_rss: reader.read(&table::MAX_RSS).value,
+            start_timeout: reader.read(&table::START_TIMEOUT).value,
+            operation: Operation::read(&mut reader),
             group,
         };
         let (rows, warnings) = reader.finish();

@@ -7,6 +7,7 @@
 //! * `stranger`: variables that look like ours and are not;
 //! * `effective`: all of them together, and what follows from one for another;
 //! * `group`: those that concern a group of processes;
+//! * `operation`: reload, control and access log;
 //! * `application`: the application's file and callable;
 //! * `print`: `--print-config`.
 
@@ -16,6 +17,7 @@ mod given;
 mod group;
 mod kind;
 mod number;
+mod operation;
 mod print;
 mod reader;
 mod stranger;
@@ -28,7 +30,9 @@ pub(crate) use application::DEFAULT_CALLABLE;
 pub use effective::{Settings, own_variables};
 pub use given::Given;
 pub use group::{GroupSettings, Load};
+pub use operation::Operation;
 pub use print::print_config;
+pub use word::ControlSocket;
 
 #[cfg(test)]
 mod tests;

@@ -85,17 +85,10 @@ impl Kind for AvoidFork {
     type Value = Avoid;
 
     fn parse(&self, text: &str) -> Option<Avoid> {
-        let (digits, shift) = match text.as_bytes().last()? {
-            b'K' | b'k' => (&text[..text.len() - 1], 10),
-            b'M' | b'm' => (&text[..text.len() - 1], 20),
-            b'G' | b'g' => (&text[..text.len() - 1], 30),
-            _ => (text, 0),
-        };
-        let bytes = digits.parse::<u64>().ok()?.checked_mul(1 << shift)?;
-        Some(match bytes {
+        Some(match parse_size(text)? {
             0 => Avoid::Off,
             1..LEAST_SIZE => Avoid::On,
-            _ => Avoid::Below(bytes),
+            bytes => Avoid::Below(bytes),
         })
     }
 
@@ -113,5 +106,39 @@ impl Kind for AvoidFork {
 
     fn placeholder(&self) -> &'static str {
         "0|1|SIZE"
+    }
+}
+
+/// Bytes in `text`, a number that K, M or G may follow.
+fn parse_size(text: &str) -> Option<u64> {
+    let (digits, shift) = match text.as_bytes().last()? {
+        b'K' | b'k' => (&text[..text.len() - 1], 10),
+        b'M' | b'm' => (&text[..text.len() - 1], 20),
+        b'G' | b'g' => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+/// An amount of memory, or no limit.
+pub(crate) struct Size;
+
+impl Kind for Size {
+    type Value = Option<u64>;
+
+    fn parse(&self, text: &str) -> Option<Option<u64>> {
+        Some(Some(parse_size(text)?).filter(|&bytes| bytes > 0))
+    }
+
+    fn expects(&self) -> String {
+        "a size such as 512M or 2G, or 0 for no limit".to_owned()
+    }
+
+    fn show(&self, value: &Option<u64>) -> Shown {
+        value.map_or(Shown::none("no limit"), |bytes| Shown::number(bytes, "bytes"))
+    }
+
+    fn placeholder(&self) -> &'static str {
+        "SIZE"
     }
 }

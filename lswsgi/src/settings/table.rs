@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::Load;
 use super::kind::Kind;
-use super::number::{Avoid, AvoidFork, Busy, Count};
+use super::number::{Avoid, AvoidFork, Busy, Count, Size};
 use super::time::{Limit, Milliseconds, Seconds};
-use super::word::{Choice, Flag, Path};
+use super::word::{Choice, Control, Flag, Path, UrlPath};
+use crate::access_log::AccessFormat;
 use crate::log::{Format, Level};
 use crate::options::{ErrorLog, LateError, UnderscoreHeaders, UnknownLength};
 
@@ -123,6 +124,8 @@ settings! {
 "Life of a process": {
     MAX_REQUESTS: Count = "max-requests" ["PHP_LSAPI_MAX_REQUESTS", "LSAPI_MAX_REQS"] 10_000, count(1, MOST_REQUESTS), "",
         "Requests after which a process leaves";
+    MAX_RSS: Size = "max-rss" ["LSWSGI_MAX_RSS"] None, Size, "",
+        "Memory (resident set size) above which a process leaves after a request; 0: no limit";
     MAX_REQUESTS_JITTER: Count = "max-requests-jitter" ["LSWSGI_MAX_REQUESTS_JITTER"] 0, upto(MOST_REQUESTS), "",
         "Up to so many requests fewer, at random, so that not all processes leave at once";
     MAX_IDLE: Limit = "max-idle" ["LSAPI_MAX_IDLE"] Some(Duration::from_secs(300)), Limit { negative: true }, "",
@@ -167,12 +170,30 @@ settings! {
          beside the application or in WSGI_ROOT";
     IMPORT_RETRY: Seconds = "import-retry" ["LSWSGI_IMPORT_RETRY"] Duration::from_secs(10), Seconds, "",
         "Time before an application that could not be imported is tried again although it has not changed";
+    START_TIMEOUT: Seconds = "start-timeout" ["LSWSGI_START_TIMEOUT"] Duration::from_secs(60), Seconds, "",
+        "Time a process of a group may take to start Python and import the application; then it is killed";
     ALLOW_SIGNALS: Flag = "allow-signals" ["LSWSGI_ALLOW_SIGNALS"] false, SET, "",
         "Let the application handle TERM, INT, HUP and USR1, by which lswsgi is stopped";
     DEBUG: Flag = "debug" ["LSWSGI_DEBUG"] false, SET, "",
         "Show tracebacks in error pages: to everybody who sees the page";
 }
+"Operation": {
+    CONTROL: Control = "control" ["LSWSGI_CONTROL"] None, Control,
+        "tmp/lswsgi.sock in the folder of the application, if that tmp is there and ours",
+        "The socket lswsgi ctl talks to, in a group; off: none";
+    NO_WATCH: Flag = "no-watch" ["LSWSGI_NO_WATCH"] false, SET, "",
+        "Do not reload when tmp/restart.txt in the folder of the application changes";
+    WATCH: Flag = "watch" ["LSWSGI_WATCH"] false, SET, "",
+        "Reload when a Python file the application has imported changes; for development";
+    PING: UrlPath = "ping" ["LSWSGI_PING"] None, UrlPath, "",
+        "A URL path that is answered with 200 without the application";
+}
 "Log": {
+    ACCESS_LOG: Path = "access-log" ["LSWSGI_ACCESS_LOG"] None, Path("FILE|-"), "none",
+        "A line for each request, in a file or on standard error (-)";
+    ACCESS_FORMAT: Choice<AccessFormat> = "access-format" ["LSWSGI_ACCESS_FORMAT"] AccessFormat::Combined,
+        Choice::of("common|combined|json"), "",
+        "What that line looks like; all three with the pid of the worker and microseconds";
     LOG_LEVEL: Choice<Level> = "log-level" ["LSWSGI_LOG_LEVEL"] Level::Info, Choice::of("error|warning|info|debug"), "",
         "Least important lines to log";
     LOG_FORMAT: Choice<Format> = "log-format" ["LSWSGI_LOG_FORMAT"] Format::Text, Choice::of("text|json"), "",

@@ -124,6 +124,73 @@ impl Kind for Path {
     }
 }
 
+/// Where the control socket is, or that there is none.
+pub(crate) struct Control;
+
+/// Where the control socket is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlSocket {
+    /// Nowhere.
+    Off,
+    /// There.
+    At(PathBuf),
+}
+
+impl Kind for Control {
+    type Value = Option<ControlSocket>;
+
+    fn parse(&self, text: &str) -> Option<Self::Value> {
+        self.parse_bytes(OsStr::new(text))
+    }
+
+    fn parse_bytes(&self, text: &OsStr) -> Option<Self::Value> {
+        Some(Some(if text == "off" { ControlSocket::Off } else { ControlSocket::At(PathBuf::from(text)) }))
+    }
+
+    fn expects(&self) -> String {
+        "a path or off".to_owned()
+    }
+
+    fn show(&self, value: &Self::Value) -> Shown {
+        match value {
+            None => Shown::none("beside the application"),
+            Some(ControlSocket::Off) => Shown::word("off"),
+            Some(ControlSocket::At(path)) => Shown::word(path.to_string_lossy()),
+        }
+    }
+
+    fn placeholder(&self) -> &'static str {
+        "PATH|off"
+    }
+
+    fn describe(&'static self, arg: clap::Arg) -> clap::Arg {
+        arg.value_name(self.placeholder()).value_parser(OsStringValueParser::new())
+    }
+}
+
+/// The path of a URL, or nothing.
+pub(crate) struct UrlPath;
+
+impl Kind for UrlPath {
+    type Value = Option<String>;
+
+    fn parse(&self, text: &str) -> Option<Self::Value> {
+        text.starts_with('/').then(|| Some(text.to_owned()))
+    }
+
+    fn expects(&self) -> String {
+        "a path that begins with /".to_owned()
+    }
+
+    fn show(&self, value: &Self::Value) -> Shown {
+        value.as_ref().map_or(Shown::none("none"), |path| Shown::word(path.as_str()))
+    }
+
+    fn placeholder(&self) -> &'static str {
+        "PATH"
+    }
+}
+
 fn name<T: ValueEnum>(value: &T) -> String {
     value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }

@@ -12,9 +12,9 @@ use rustix::net::{SocketFlags, accept_with};
 use crate::endpoint::{Endpoint, Listener};
 use crate::error::Error;
 use crate::log;
-use crate::worker::Leave;
 use crate::worker::gate;
 use crate::worker::socket::TICK;
+use crate::worker::{Leave, Recycle};
 
 /// Where connections come from.
 pub(crate) trait Connections: Send {
@@ -30,8 +30,8 @@ pub(crate) trait Connections: Send {
     /// The one that was given last has ended, and the worker goes on.
     fn ended(&mut self) {}
 
-    /// The worker takes no more, and leaves for this reason.
-    fn last_done(&mut self, _reason: &str) {}
+    /// The worker takes no more, and leaves for this reason, which is counted under that name.
+    fn last_done(&mut self, _as: Recycle, _reason: &str) {}
 }
 
 /// What a wait for a connection has brought.

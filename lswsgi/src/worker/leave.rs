@@ -18,6 +18,10 @@ pub enum Leave {
     Lifetime,
     /// Memory is short, and it was not needed.
     MemoryShort,
+    /// It uses more memory than it may.
+    MaxRss(u64),
+    /// There is new code.
+    Reload,
     /// A signal or the manager asked it to.
     Stopped,
     /// The process that started it died, or its manager.
@@ -37,6 +41,8 @@ impl fmt::Display for Leave {
             Self::Surplus => f.write_str("surplus (LSAPI_MAX_IDLE_CHILDREN)"),
             Self::Lifetime => f.write_str("its age (--max-lifetime)"),
             Self::MemoryShort => f.write_str("memory is short (LSAPI_AVOID_FORK)"),
+            Self::MaxRss(bytes) => write!(f, "{} MiB of memory used (--max-rss)", bytes >> 20),
+            Self::Reload => f.write_str("reload"),
             Self::Stopped => f.write_str("asked to stop by a signal"),
             Self::ParentDied => f.write_str("the process that started this one has died"),
             Self::TryAgain => f.write_str("another process should try the application again"),
@@ -55,6 +61,92 @@ impl Leave {
             Self::Idle(_) => "idle (LSAPI_MAX_IDLE)".to_owned(),
             Self::Stopped => "stop".to_owned(),
             other => other.to_string(),
+        }
+    }
+
+    /// Under which name such ends are counted.
+    pub(crate) const fn recycle(self) -> Recycle {
+        match self {
+            Self::ConnectionEnded => Recycle::Connection,
+            Self::MaxRequests(_) => Recycle::MaxRequests,
+            Self::Idle(_) => Recycle::Idle,
+            Self::Surplus => Recycle::Surplus,
+            Self::Lifetime => Recycle::Lifetime,
+            Self::MemoryShort => Recycle::MemoryShort,
+            Self::MaxRss(_) => Recycle::MaxRss,
+            Self::Reload => Recycle::Reload,
+            Self::Stopped | Self::ParentDied => Recycle::Stop,
+            Self::ApplicationExit | Self::TryAgain => Recycle::Exit,
+        }
+    }
+}
+
+/// Under which name the end of a worker is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Recycle {
+    /// Its connection ended (LSAPI_KEEP_LISTEN).
+    Connection,
+    /// LSAPI_MAX_REQS.
+    MaxRequests,
+    /// LSAPI_MAX_IDLE.
+    Idle,
+    /// LSAPI_MAX_IDLE_CHILDREN.
+    Surplus,
+    /// `--max-lifetime`.
+    Lifetime,
+    /// Memory is short.
+    MemoryShort,
+    /// `--max-rss`.
+    MaxRss,
+    /// There is new code.
+    Reload,
+    /// A stop.
+    Stop,
+    /// The application asked for it, or it ended with an exit code of its own.
+    Exit,
+    /// LSAPI_MAX_PROCESS_TIME.
+    Runaway,
+    /// A signal of a crash, or one that somebody has sent.
+    Signal,
+    /// A signal of the manager, to a process that did not end.
+    Killed,
+}
+
+impl Recycle {
+    /// All there are, in the order of their numbers.
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Connection,
+        Self::MaxRequests,
+        Self::Idle,
+        Self::Surplus,
+        Self::Lifetime,
+        Self::MemoryShort,
+        Self::MaxRss,
+        Self::Reload,
+        Self::Stop,
+        Self::Exit,
+        Self::Runaway,
+        Self::Signal,
+        Self::Killed,
+    ];
+
+    /// Its name in status and metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::MaxRequests => "max-requests",
+            Self::Idle => "idle",
+            Self::Surplus => "surplus",
+            Self::Lifetime => "lifetime",
+            Self::MemoryShort => "memory-short",
+            Self::MaxRss => "max-rss",
+            Self::Reload => "reload",
+            Self::Stop => "stop",
+            Self::Exit => "exit",
+            Self::Runaway => "runaway",
+            Self::Signal => "signal",
+            Self::Killed => "killed",
         }
     }
 }

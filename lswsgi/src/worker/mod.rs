@@ -32,5 +32,6 @@ pub(crate) mod socket;
 
 pub use exchange::{Detach, Exchange};
 pub use leave::Leave;
+pub(crate) use leave::Recycle;
 pub use serve::Handler;
 pub(crate) use serve::serve;

@@ -15,12 +15,12 @@ use crate::board::{self, Order, Place, Slot};
 use crate::error::Error;
 use crate::settings::Settings;
 use crate::sys::{self, title};
-use crate::worker::Leave;
 use crate::worker::connections::{Arrival, Connections, Greeting};
 use crate::worker::exchange::{Detach, Exchange};
 use crate::worker::next::{Next, next_request};
 use crate::worker::outbound::{End, Phase};
 use crate::worker::socket::Socket;
+use crate::worker::{Leave, Recycle};
 use crate::worker::{answer, discard, gate};
 use crate::{log, parent};
 
@@ -83,10 +83,10 @@ pub(crate) fn serve<H: Handler>(
     worker.slot.ready();
     connections.ready();
     let result = worker.serve_connections(connections);
-    connections.last_done(&match &result {
-        Ok(leave) => leave.in_group(),
-        Err(error) => error.to_string(),
-    });
+    match &result {
+        Ok(leave) => connections.last_done(leave.recycle(), &leave.in_group()),
+        Err(error) => connections.last_done(Recycle::Exit, &error.to_string()),
+    }
     result
 }
 
@@ -313,6 +313,7 @@ impl<H: Handler> Worker<'_, H> {
             Order::LeaveSurplus => Leave::Surplus,
             Order::LeaveLifetime => Leave::Lifetime,
             Order::LeaveMemory => Leave::MemoryShort,
+            Order::LeaveReload => Leave::Reload,
             Order::None | Order::Release if parent::is_gone() => Leave::ParentDied,
             Order::None | Order::Release | Order::LeaveStop => Leave::Stopped,
         }

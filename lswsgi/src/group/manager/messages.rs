@@ -10,6 +10,7 @@ use crate::group::message::FromWorker;
 use crate::group::source::Event;
 use crate::group::workers::Phase;
 use crate::log;
+use crate::worker::Recycle;
 
 impl Manager<'_> {
     pub(super) fn read_template(&mut self, now: Instant) {
@@ -85,7 +86,9 @@ impl Manager<'_> {
                     link.copy = None;
                     self.connection_ended(slot, now);
                 }
-                Ok(FromWorker::LastDone { reason }) => self.last_done(slot, Some(reason), now),
+                Ok(FromWorker::LastDone { counts_as, reason }) => {
+                    self.last_done(slot, Some((counts_as, reason)), now);
+                }
                 Err(unknown) => log::error(format_args!("worker in slot {slot}: {unknown}")),
             }
         }
@@ -98,6 +101,7 @@ impl Manager<'_> {
             worker.was_ready = true;
             worker.since = now;
             if !worker.stand_in {
+                self.tally.workers += 1;
                 self.source.worker_ready();
             }
         }
@@ -120,7 +124,7 @@ impl Manager<'_> {
     }
 
     /// A worker takes nothing more.
-    pub(super) fn last_done(&mut self, slot: usize, reason: Option<String>, now: Instant) {
+    pub(super) fn last_done(&mut self, slot: usize, reason: Option<(Recycle, String)>, now: Instant) {
         let Some(link) = self.links.get_mut(&slot) else { return };
         link.reason = reason.or(link.reason.take());
         if let Some(copy) = link.copy.take() {

@@ -7,11 +7,13 @@
 //! * `placing`: getting workers for connections;
 //! * `upkeep`: workers that are not needed, those that are missing, and those that do not do as they should;
 //! * `reaping`: processes that have ended;
+//! * `reloading`: new code;
 //! * `stopping`: signals, and the end of the group.
 
 mod messages;
 mod placing;
 mod reaping;
+mod reloading;
 mod run;
 mod stopping;
 mod upkeep;

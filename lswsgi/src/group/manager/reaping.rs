@@ -8,6 +8,7 @@ use super::run::Manager;
 use crate::group::exits::Exit;
 use crate::group::source::End;
 use crate::log;
+use crate::worker::Recycle;
 
 impl Manager<'_> {
     pub(super) fn reaped(&mut self, pid: Pid, status: WaitStatus, now: Instant) -> Option<String> {
@@ -48,12 +49,16 @@ impl Manager<'_> {
         // Without a word leaves who is told to before it is ready, and whose request the graceful timeout ends.
         let is_told = self.board.slots.get(slot).is_some_and(|slot| slot.ordered().is_leave());
         let is_stop = is_told && (!worker.was_ready || self.stopping.is_some());
-        let reason = reason.or_else(|| is_stop.then(|| "stop".to_owned()));
+        let reason = reason.or_else(|| is_stop.then(|| (Recycle::Stop, "stop".to_owned())));
+        let (counts_as, reason) = reason.unzip();
         if self.is_recycled(slot) && self.replacement.is_none() {
             self.end_recycling();
         }
         self.recycled(slot);
         let exit = Exit::new(status, reason, worker.measure.map(|(measure, _)| measure), &mut self.memory);
+        if !worker.stand_in {
+            self.tally.count(exit.recycle(counts_as));
+        }
         let what = if worker.stand_in { "stand-in" } else { "worker" };
         let pid = worker.pid.map_or(0, |pid| pid.as_raw_pid());
         match exit {

@@ -18,9 +18,11 @@ use crate::group::exits::OutOfMemory;
 use crate::group::policy::Policy;
 use crate::group::signals::Signals;
 use crate::group::source::Source;
+use crate::group::tally::Tally;
 use crate::group::workers::{Worker, Workers};
 use crate::memory::Gauge;
 use crate::settings::Settings;
+use crate::worker::Recycle;
 use crate::{log, parent, sys};
 
 /// How often one looks for a worker that a connection waits for, and that says nothing when its request ends.
@@ -35,8 +37,8 @@ pub(super) struct Link {
     pub(super) copy: Option<OwnedFd>,
     /// Ready before the template has told who it is.
     pub(super) is_early: bool,
-    /// Why it leaves, in its own words.
-    pub(super) reason: Option<String>,
+    /// Why it leaves: under which name that is counted, and in its own words.
+    pub(super) reason: Option<(Recycle, String)>,
 }
 
 pub(super) struct Manager<'a> {
@@ -52,6 +54,7 @@ pub(super) struct Manager<'a> {
     pub(super) strays: Vec<(Pid, WaitStatus)>,
     pub(super) memory: OutOfMemory,
     pub(super) gauge: Gauge,
+    pub(super) tally: Tally,
     /// Since when the group stops.
     pub(super) stopping: Option<Instant>,
     /// Somebody at a keyboard has asked for that.
@@ -107,6 +110,7 @@ pub(crate) fn run(settings: &Settings, listener: Listener, by_hand: bool) -> Res
         strays: Vec::new(),
         memory: OutOfMemory::new(),
         gauge: Gauge::new(settings.group.min_free_memory),
+        tally: Tally::new(),
         stopping: None,
         interrupted: false,
         childless: Instant::now(),
@@ -127,6 +131,7 @@ impl Manager<'_> {
             }
             let template = self.source.advance(now);
             self.place(now);
+            self.tally.set_full(self.door.is_full(), now);
             self.trim(now);
             self.punish(now);
             self.finish_stop(now);

@@ -30,7 +30,7 @@ impl Manager<'_> {
                 self.stop(&format!("{name} from {}", sender(from)), now);
             }
             Signal::SIGHUP => {
-                log::info(format_args!("SIGHUP from {}: reloading is not there yet", sender(from)));
+                self.reload(&format!("SIGHUP from {}", sender(from)), now);
             }
             Signal::SIGQUIT => {
                 for (_, worker) in self.workers.iter() {
