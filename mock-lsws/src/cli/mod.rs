@@ -9,6 +9,7 @@ mod program;
 mod response_writer;
 mod run;
 mod serve;
+mod stops;
 mod values;
 
 pub(crate) use args::{Cli, Command};

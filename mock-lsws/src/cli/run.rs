@@ -9,7 +9,6 @@ use mock_lsws::{
     AppCommand, Connection, DEFAULT_BACKLOG, End, Listener, Response, Severity, Signal, SpawnedApp, Spawner,
     Transcript, exit_code, socketpair, within,
 };
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
 use super::args::RunArgs;
@@ -17,6 +16,7 @@ use super::error::RunError;
 use super::output;
 use super::plan::{Plan, Target};
 use super::response_writer::ResponseWriter;
+use super::stops::Stops;
 
 /// How long an application may take to leave by itself after its connection was closed.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -47,17 +47,12 @@ fn prepare(args: RunArgs) -> Result<(Plan, tokio::runtime::Runtime), RunError> {
 }
 
 async fn until_interrupted(plan: Plan) -> Result<u8, RunError> {
-    let listen =
-        |kind| signal(kind).map_err(|source| RunError::System { what: "signals cannot be caught", source });
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut hangup = listen(SignalKind::hangup())?;
+    let mut stops =
+        Stops::new().map_err(|source| RunError::System { what: "signals cannot be caught", source })?;
     // Dropping the exchange drops its spawner, and that ends every process.
     tokio::select! {
         result = exchange(plan) => result,
-        _ = interrupt.recv() => Err(RunError::Interrupted),
-        _ = terminate.recv() => Err(RunError::Interrupted),
-        _ = hangup.recv() => Err(RunError::Interrupted),
+        () = stops.next() => Err(RunError::Interrupted),
     }
 }
 

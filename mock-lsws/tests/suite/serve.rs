@@ -55,6 +55,24 @@ fn term_and_hup_stop_it_too() {
 }
 
 #[test]
+fn hup_does_not_stop_one_that_was_started_to_ignore_it() {
+    let app = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/app.py");
+    // What `nohup` does; that would send the standard output of a terminal to a file.
+    let mut shell = StdCommand::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", exe().to_str().unwrap()]);
+    let served = Served::start(shell, &["--", "python3", app, "pid"]);
+    let status = fs::read_to_string(format!("/proc/{}/status", served.pid())).unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap();
+    assert!(
+        ignored.ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']),
+        "HUP is the first signal: {ignored}"
+    );
+    served.signal(Signal::HUP);
+    assert_eq!(served.get("/").status, 200);
+    served.stop();
+}
+
+#[test]
 fn a_second_ctrl_c_does_not_wait_for_a_request() {
     let mut served = serve(&[], "hang");
     let mut client = served.connect();

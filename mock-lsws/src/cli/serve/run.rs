@@ -8,9 +8,9 @@ use std::time::Duration;
 use mock_lsws::{AccessLog, Launcher, MockServer, Resource, Spawner, exit_code};
 use rustix::process::{Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::super::output;
+use super::super::stops::Stops;
 use super::args::ServeArgs;
 use super::error::ServeError;
 use super::log;
@@ -58,33 +58,6 @@ fn raise_descriptors() {
     if current.is_some_and(|current| current < wanted) {
         // It also works with fewer.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
-    }
-}
-
-/// The signals that stop a server.
-struct Stops([Signal; 3]);
-
-impl Stops {
-    fn new() -> io::Result<Self> {
-        let [interrupt, terminate, hangup] =
-            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
-        Ok(Self([interrupt?, terminate?, hangup?]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
-
-    /// The next Ctrl-C. Whoever ends a program in other ways may send a signal several times and mean one: `timeout`
-    /// does.
-    async fn impatience(&mut self) {
-        let [interrupt, ..] = &mut self.0;
-        interrupt.recv().await;
     }
 }
 
