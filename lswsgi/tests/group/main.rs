@@ -12,6 +12,7 @@ mod nothing_lost;
 mod parent_death;
 mod pool;
 mod processes;
+mod restart_file;
 mod runaway;
 mod stand;
 mod stops;

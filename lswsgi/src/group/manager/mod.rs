@@ -8,6 +8,7 @@
 //! * `upkeep`: workers that are not needed, those that are missing, and those that do not do as they should;
 //! * `reaping`: processes that have ended;
 //! * `reloading`: new code;
+//! * `watching`: files that ask for it when they change;
 //! * `stopping`: signals, and the end of the group.
 
 mod messages;
@@ -17,5 +18,6 @@ mod reloading;
 mod run;
 mod stopping;
 mod upkeep;
+mod watching;
 
 pub(crate) use run::run;

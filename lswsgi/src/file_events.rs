@@ -1,0 +1,255 @@
+//! Tells when some files may have changed: by inotify on their folders, or by looking once a second where it does not tell.
+//!
+//! It does not tell of what another machine does to a network file system, of a folder that is not there, nor of a symbolic
+//! link on the way that now leads elsewhere. And a user has only so many watches. Whether a file *has* changed is for the
+//! caller to find out.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::fs::{FsWord, statfs};
+use rustix::io::Errno;
+
+/// How often one looks where there are no events.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// So many times the quiet that is waited for is the longest one waits for it.
+const MOST_QUIETS: u32 = 10;
+
+/// What happens in a folder when a file is made, written, touched, or put in the place of another. A file that goes is missed
+/// when another comes.
+const ENTRIES: WatchFlags =
+    WatchFlags::CREATE.union(WatchFlags::MOVED_TO).union(WatchFlags::CLOSE_WRITE).union(WatchFlags::ATTRIB);
+
+/// What happens to a folder when its path does not lead to it any more.
+const ITSELF: WatchFlags = WatchFlags::MOVE_SELF.union(WatchFlags::DELETE_SELF);
+
+/// After these the watches have to be set up anew.
+const LOST: ReadFlags = ReadFlags::MOVE_SELF
+    .union(ReadFlags::DELETE_SELF)
+    .union(ReadFlags::IGNORED)
+    .union(ReadFlags::UNMOUNT)
+    .union(ReadFlags::QUEUE_OVERFLOW);
+
+/// Types of file systems other machines, or other programs, write to: AFS, Ceph, CIFS, Coda, FUSE, GPFS, Lustre, NFS, 9P,
+/// OCFS2, SMB, SMB2, VirtualBox.
+const REMOTE: [u32; 13] = [
+    0x5346_414f,
+    0x00c3_6400,
+    0xff53_4d42,
+    0x7375_7245,
+    0x6573_5546,
+    0x4750_4653,
+    0x0bd0_0bd0,
+    0x0000_6969,
+    0x0102_1997,
+    0x7461_636f,
+    0x0000_517b,
+    0xfe53_4d42,
+    0x786f_4256,
+];
+
+/// Tells when some files may have changed.
+#[derive(Debug)]
+pub(crate) struct FileEvents {
+    files: Vec<PathBuf>,
+    names: BTreeSet<OsString>,
+    folders: BTreeSet<PathBuf>,
+    /// One save is several events: so long without one is waited for.
+    quiet: Duration,
+    /// When the first and the last event came that have not been told of.
+    untold: Option<(Instant, Instant)>,
+    /// `None` where it does not tell.
+    inotify: Option<OwnedFd>,
+    /// Device and inode of the folders when the watches were set up.
+    identities: Vec<Option<(u64, u64)>>,
+    /// When to look, if events alone do not tell.
+    next_look: Option<Instant>,
+}
+
+impl FileEvents {
+    /// Events of `files`, given by absolute paths, from `now` on; told after a `quiet`.
+    pub(crate) fn new(files: Vec<PathBuf>, quiet: Duration, now: Instant) -> Self {
+        let names = files.iter().filter_map(|file| file.file_name().map(OsStr::to_owned)).collect();
+        let folders = files.iter().filter_map(|file| file.parent().map(Path::to_owned)).collect();
+        let mut events = Self {
+            files,
+            names,
+            folders,
+            quiet,
+            untold: None,
+            inotify: None,
+            identities: Vec::new(),
+            next_look: None,
+        };
+        events.set_up(now);
+        events
+    }
+
+    /// Readable when something has happened.
+    pub(crate) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.inotify.as_ref().map(|inotify| inotify.as_fd())
+    }
+
+    /// When to come back at the latest; `None`: when [`poll_fd`](Self::poll_fd) is readable.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let told = self.untold.map(|untold| self.told_at(untold));
+        told.into_iter().chain(self.next_look).min()
+    }
+
+    /// Takes in what has happened. Returns whether it is time to see what has become of the files.
+    pub(crate) fn may_have_changed(&mut self, now: Instant) -> bool {
+        let (touched, lost) = self.read();
+        if lost {
+            self.set_up(now);
+        }
+        if touched || lost {
+            let first = self.untold.map_or(now, |(first, _)| first);
+            self.untold = Some((first, now));
+            // One of them may be a link now, or none any more.
+            self.next_look = self.first_look(now);
+        }
+        let looks = self.next_look.is_some_and(|at| at <= now);
+        if looks {
+            self.next_look = Some(now + LOOK);
+            if identities(&self.folders) != self.identities {
+                self.set_up(now);
+            }
+        }
+        if self.untold.is_some_and(|untold| self.told_at(untold) <= now) {
+            self.untold = None;
+            return true;
+        }
+        looks
+    }
+
+    fn told_at(&self, (first, last): (Instant, Instant)) -> Instant {
+        (last + self.quiet).min(first + self.quiet * MOST_QUIETS)
+    }
+
+    /// Sets up the watches. What happens from here on is told of.
+    fn set_up(&mut self, now: Instant) {
+        self.identities = identities(&self.folders);
+        self.inotify = watch(&self.folders).ok();
+        self.next_look = self.first_look(now);
+    }
+
+    fn first_look(&self, now: Instant) -> Option<Instant> {
+        let has_links = || {
+            let folders = self.folders.iter().flat_map(|folder| folder.ancestors());
+            folders.chain(self.files.iter().map(PathBuf::as_path)).any(Path::is_symlink)
+        };
+        (self.inotify.is_none() || has_links()).then(|| self.next_look.unwrap_or(now + LOOK))
+    }
+
+    /// Whether any of the files was touched, and whether watches were lost.
+    fn read(&self) -> (bool, bool) {
+        let Some(inotify) = &self.inotify else { return (false, false) };
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut reader = Reader::new(inotify, &mut buffer);
+        let (mut touched, mut lost) = (false, false);
+        // Nothing is left, or nothing can be read: a look would not be better.
+        while let Ok(event) = reader.next() {
+            lost |= event.events().intersects(LOST);
+            let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
+            touched |= name.is_some_and(|name| self.names.contains(name));
+        }
+        (touched, lost)
+    }
+}
+
+/// Device and inode of what the paths lead to.
+fn identities(folders: &BTreeSet<PathBuf>) -> Vec<Option<(u64, u64)>> {
+    let identity = |folder: &PathBuf| folder.metadata().ok().map(|there| (there.dev(), there.ino()));
+    folders.iter().map(identity).collect()
+}
+
+/// Watches over all of the folders.
+///
+/// # Errors
+/// When one of them is not there, or on a file system that does not tell of everything, or watches have run out.
+fn watch(folders: &BTreeSet<PathBuf>) -> Result<OwnedFd, Errno> {
+    for folder in folders {
+        if is_remote(statfs(folder)?.f_type) {
+            return Err(Errno::NOTSUP);
+        }
+    }
+    let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+    let flags = WatchFlags::ONLYDIR | WatchFlags::MASK_ADD;
+    // Those above first: if one is moved meanwhile, that is told of. One that may not be read is not ours to move.
+    for above in folders.iter().flat_map(|folder| folder.ancestors().skip(1)) {
+        match inotify::add_watch(&inotify, above, ITSELF | flags) {
+            Ok(_) | Err(Errno::ACCESS) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    for folder in folders {
+        inotify::add_watch(&inotify, folder, ENTRIES | ITSELF | flags)?;
+    }
+    Ok(inotify)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the numbers have 32 bits")]
+fn is_remote(kind: FsWord) -> bool {
+    REMOTE.contains(&(kind as u32))
+}
+
+#[cfg(test)]
+impl FileEvents {
+    /// As where watches have run out.
+    pub(crate) fn deaf(files: Vec<PathBuf>, quiet: Duration, now: Instant) -> Self {
+        let mut events = Self::new(files, quiet, now);
+        events.inotify = None;
+        events.next_look = Some(now + LOOK);
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_known_whatever_the_sign_of_their_numbers() {
+        for kind in [0x6969, 0x6573_5546, 0xff53_4d42_u32 as FsWord, -11_317_950] {
+            assert!(is_remote(kind), "{kind:#x}");
+        }
+        // ext4, tmpfs, overlayfs, btrfs.
+        for kind in [0xef53, 0x0102_1994, 0x794c_7630, 0x9123_683e_u32 as FsWord] {
+            assert!(!is_remote(kind), "{kind:#x}");
+        }
+    }
+
+    #[test]
+    fn several_events_are_told_once_when_it_is_quiet_and_those_that_never_end_now_and_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let quiet = Duration::from_millis(100);
+        let start = Instant::now();
+        let mut events = FileEvents::new(vec![path.clone()], quiet, start);
+        // The clock is ours.
+        for tenth in 0..=9 {
+            std::fs::write(&path, "").unwrap();
+            let now = start + quiet * tenth * 9 / 10;
+            assert!(!events.may_have_changed(now), "{tenth}");
+            assert!(events.due().is_some_and(|due| due > now));
+        }
+        let last = start + quiet * 81 / 10;
+        assert_eq!(events.due(), Some(last + quiet));
+        assert!(events.may_have_changed(last + quiet));
+        assert!(!events.may_have_changed(last + quiet * 2));
+        assert_eq!(events.due(), None);
+        let told = (0..30).filter(|step| {
+            std::fs::write(&path, "").unwrap();
+            events.may_have_changed(last + quiet * 3 + quiet * *step / 2)
+        });
+        assert_eq!(told.count(), 1);
+    }
+}

@@ -1,0 +1,236 @@
+//! `tmp/restart.txt` beside the application: whoever touches it asks for new code, as with Passenger and with the server itself.
+
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::file_events::FileEvents;
+use crate::settings::Settings;
+use crate::watch::Stamp;
+
+/// Where it is, from the folder of the application.
+pub(crate) const NAME: &str = "tmp/restart.txt";
+
+/// `touch` makes a file first, and sets its time then.
+const QUIET: Duration = Duration::from_millis(20);
+
+/// The file, and its state when the present code was asked for.
+#[derive(Debug)]
+pub(crate) struct RestartFile {
+    path: PathBuf,
+    seen: Option<Stamp>,
+    events: FileEvents,
+}
+
+impl RestartFile {
+    /// The one `settings` say is to be watched. Made before the application is imported: what changes from then on is a request.
+    pub(crate) fn of(settings: &Settings, now: Instant) -> Option<Self> {
+        let application = settings.application.as_ref().filter(|_| settings.operation.watch_restart_file)?;
+        Some(Self::in_folder(application.path.parent()?, now))
+    }
+
+    fn in_folder(folder: &Path, now: Instant) -> Self {
+        let path = folder.join(NAME);
+        // Before it is looked at: nothing is missed in between.
+        let events = FileEvents::new(vec![path.clone()], QUIET, now);
+        Self { seen: Stamp::of(&path), path, events }
+    }
+
+    /// Readable when it may have changed.
+    pub(crate) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.events.poll_fd()
+    }
+
+    /// When to [`read`](Self::read) at the latest; `None`: when [`poll_fd`](Self::poll_fd) is readable.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.events.due()
+    }
+
+    /// Whether new code has been asked for since the last time. That the file has gone is no request; that it is there again is.
+    pub(crate) fn read(&mut self, now: Instant) -> bool {
+        if !self.events.may_have_changed(now) {
+            return false;
+        }
+        let stamp = Stamp::of(&self.path);
+        let changed = stamp != self.seen;
+        self.seen = stamp;
+        changed && stamp.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+    use std::os::unix::fs::symlink;
+
+    use rustix::event::{PollFd, PollFlags, poll};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// What a process that waits for requests would do: waits until it is told, and reads. `true`: within `patience`.
+    fn is_told(file: &mut RestartFile, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        loop {
+            let now = Instant::now();
+            if file.read(now) {
+                return true;
+            }
+            if now >= deadline {
+                return false;
+            }
+            let until = file.due().map_or(deadline, |due| due.min(deadline)).max(now);
+            let timeout = (until - now + Duration::from_micros(100)).try_into().unwrap();
+            let fd = file.poll_fd();
+            let mut fds: Vec<_> = fd.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+            poll(&mut fds, Some(&timeout)).unwrap();
+        }
+    }
+
+    fn expect_told(file: &mut RestartFile, what: &str) {
+        assert!(is_told(file, Duration::from_secs(10)), "not told: {what}");
+        expect_silence(file, what);
+    }
+
+    /// Nothing comes, also from the next look if there will be one.
+    fn expect_silence(file: &mut RestartFile, what: &str) {
+        let patience = Duration::from_millis(if file.due().is_none() { 100 } else { 1200 });
+        assert!(!is_told(file, patience), "told: {what}");
+    }
+
+    fn with_tmp() -> (TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("tmp")).unwrap();
+        let path = dir.path().join(NAME);
+        (dir, path)
+    }
+
+    /// Makes or touches it. One change, however busy the machine is, and not by the clock, which has ticks.
+    fn touch(path: &Path) {
+        match fs::File::create_new(path) {
+            Ok(_) => {}
+            Err(_) => {
+                let file = fs::File::options().append(true).open(path).unwrap();
+                let later = file.metadata().unwrap().modified().unwrap() + Duration::from_secs(1);
+                file.set_modified(later).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn every_way_to_change_the_file_is_a_request_and_its_end_is_none() {
+        let (dir, path) = with_tmp();
+        let mut file = RestartFile::in_folder(dir.path(), Instant::now());
+        assert_eq!(file.due(), None, "events tell");
+        touch(&path);
+        expect_told(&mut file, "made");
+        touch(&path);
+        expect_told(&mut file, "touched");
+        fs::File::options().append(true).open(&path).unwrap().write_all(b"written").unwrap();
+        expect_told(&mut file, "written");
+        fs::write(dir.path().join("new"), "").unwrap();
+        fs::rename(dir.path().join("new"), &path).unwrap();
+        expect_told(&mut file, "replaced");
+        fs::write(dir.path().join("tmp/other.txt"), "").unwrap();
+        fs::remove_file(&path).unwrap();
+        expect_silence(&mut file, "another file, and one that is deleted");
+        fs::write(&path, "").unwrap();
+        expect_told(&mut file, "made again");
+        assert_eq!(file.due(), None, "events still tell");
+    }
+
+    #[test]
+    fn what_was_there_before_is_no_request() {
+        let (dir, path) = with_tmp();
+        fs::write(&path, "").unwrap();
+        let mut file = RestartFile::in_folder(dir.path(), Instant::now());
+        expect_silence(&mut file, "nothing has happened");
+        touch(&path);
+        expect_told(&mut file, "touched");
+    }
+
+    #[test]
+    fn a_folder_that_comes_goes_and_comes_again_is_watched() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(NAME);
+        let tmp = dir.path().join("tmp");
+        let mut file = RestartFile::in_folder(dir.path(), Instant::now());
+        assert!(file.due().is_some(), "nothing tells of a folder that is not there");
+        fs::create_dir(&tmp).unwrap();
+        fs::write(&path, "").unwrap();
+        expect_told(&mut file, "made with its folder");
+        assert_eq!(file.due(), None, "events tell");
+        fs::remove_dir_all(&tmp).unwrap();
+        expect_silence(&mut file, "the folder has gone");
+        assert!(file.due().is_some(), "nothing tells of a folder that is not there");
+        fs::create_dir(&tmp).unwrap();
+        fs::write(&path, "").unwrap();
+        expect_told(&mut file, "made with its folder again");
+        fs::rename(&tmp, dir.path().join("old")).unwrap();
+        touch(&dir.path().join("old/restart.txt"));
+        expect_silence(&mut file, "touched where it does not count any more");
+        fs::create_dir(&tmp).unwrap();
+        fs::write(&path, "").unwrap();
+        expect_told(&mut file, "in a new folder");
+    }
+
+    #[test]
+    fn a_folder_above_that_is_replaced_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (old, new, live) = (dir.path().join("old"), dir.path().join("new"), dir.path().join("live"));
+        for folder in [&new, &live] {
+            fs::create_dir_all(folder.join("tmp")).unwrap();
+        }
+        let mut file = RestartFile::in_folder(&live, Instant::now());
+        assert_eq!(file.due(), None, "events tell");
+        fs::rename(&live, &old).unwrap();
+        fs::rename(&new, &live).unwrap();
+        expect_silence(&mut file, "no file in either");
+        touch(&live.join(NAME));
+        expect_told(&mut file, "touched in the new folder");
+    }
+
+    #[test]
+    fn links_that_lead_elsewhere_are_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        for release in ["1", "2"] {
+            fs::create_dir_all(dir.path().join(release).join("tmp")).unwrap();
+        }
+        let current = dir.path().join("current");
+        let point_to = |release: &str| {
+            symlink(dir.path().join(release), dir.path().join("next")).unwrap();
+            fs::rename(dir.path().join("next"), &current).unwrap();
+        };
+        point_to("1");
+        let mut file = RestartFile::in_folder(&current, Instant::now());
+        touch(&dir.path().join("1").join(NAME));
+        expect_told(&mut file, "behind the link");
+        touch(&dir.path().join("2").join(NAME));
+        expect_silence(&mut file, "not there yet");
+        point_to("2");
+        expect_told(&mut file, "another file by the same path");
+        touch(&current.join(NAME));
+        expect_told(&mut file, "behind the new link");
+
+        // The file itself as a link.
+        fs::write(dir.path().join("elsewhere"), "").unwrap();
+        fs::remove_file(current.join(NAME)).unwrap();
+        symlink(dir.path().join("elsewhere"), current.join(NAME)).unwrap();
+        expect_told(&mut file, "a link");
+        touch(&dir.path().join("elsewhere"));
+        expect_told(&mut file, "what it leads to");
+    }
+
+    #[test]
+    fn without_inotify_one_looks() {
+        let (dir, path) = with_tmp();
+        let mut file = RestartFile::in_folder(dir.path(), Instant::now());
+        file.events = FileEvents::deaf(vec![path.clone()], QUIET, Instant::now());
+        assert!(file.poll_fd().is_none() && file.due().is_some());
+        touch(&path);
+        expect_told(&mut file, "made");
+        touch(&path);
+        expect_told(&mut file, "touched");
+    }
+}
