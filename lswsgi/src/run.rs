@@ -14,6 +14,7 @@ use crate::settings::{self, Settings};
 use crate::start::Start;
 use crate::unavailable::NoPython;
 use crate::watch::Stamp;
+use crate::watchdog::Successor;
 use crate::worker::connections;
 use crate::worker::{Detach, Leave, answer, gate};
 use crate::{group, log, parent, service, stderr_log, sys};
@@ -74,7 +75,8 @@ impl Worker {
     fn serve_application(&mut self) -> Result<Leave, Error> {
         let start = Start::prepare(&self.settings)?;
         embed::with_python(start.interpreter.as_ref(), self.settings.exit_timeout, |py| {
-            service::start_watchdog(py, &self.settings);
+            let successor = if self.by_server { Successor::Server } else { Successor::Nobody };
+            service::start_watchdog(py, &self.settings, successor);
             let file = start.location.as_ref().and_then(|location| Stamp::of(&location.path));
             let source = match load::source(py, start.location.as_ref(), &self.settings) {
                 Ok(source) => source,

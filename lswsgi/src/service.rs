@@ -8,15 +8,15 @@ use crate::python::stacks;
 use crate::settings::Settings;
 use crate::unavailable::Unavailable;
 use crate::watch::{Stamp, Watch};
-use crate::watchdog;
+use crate::watchdog::{self, Successor};
 use crate::worker::connections::Connections;
 use crate::worker::inbound::Limits;
 use crate::worker::{self, Detach, Exchange, Leave};
 
-/// Starts the watchdog of a worker, before it imports anything that could hang.
-pub(crate) fn start_watchdog(py: Python<'_>, settings: &Settings) {
+/// Starts the watchdog of a worker, before it imports anything that could hang. `successor`: who would start another.
+pub(crate) fn start_watchdog(py: Python<'_>, settings: &Settings, successor: Successor) {
     stacks::prepare(py);
-    watchdog::start(settings);
+    watchdog::start(settings, successor);
 }
 
 /// Runs requests from `connections` until there is a reason to leave. `multiprocess`: other processes may run the same

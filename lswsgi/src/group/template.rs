@@ -24,6 +24,7 @@ use crate::settings::{Load, Settings};
 use crate::start::Start;
 use crate::sys::{self, Own};
 use crate::watch::Stamp;
+use crate::watchdog::Successor;
 use crate::worker::{Leave, answer, gate};
 use crate::{exit_code, log, parent, service};
 
@@ -236,7 +237,7 @@ impl Template<'_> {
         if !py.detach(|| member.join(self.manager))? {
             return Ok(Leave::ParentDied);
         }
-        service::start_watchdog(py, self.settings);
+        service::start_watchdog(py, self.settings, Successor::Manager);
         if let Some(source) = source {
             return service::serve(py, source, &mut member, self.settings, true);
         }

@@ -85,7 +85,6 @@ pub(crate) fn install_signal_handlers() -> io::Result<()> {
     }
     set_handler(parent_death_signal(), on_parent_death as *const () as usize, QUIET)?;
     set_handler(order_signal(), on_order as *const () as usize, QUIET)?;
-    // HUP is kept for reloading; until then it must not end the process half way through a request.
     set_handler(libc::SIGHUP, on_hangup as *const () as usize, QUIET)?;
     set_handler(libc::SIGQUIT, on_quit as *const () as usize, QUIET)?;
     // The server ignores SIGPIPE before it starts an application; nobody else does. A file size limit is an error too.

@@ -1,7 +1,7 @@
 //! What signal handlers tell the watchdog. All of it is async-signal-safe, and without effect before the watchdog runs.
 
 use std::io;
-use std::os::fd::IntoRawFd as _;
+use std::os::fd::{BorrowedFd, IntoRawFd as _};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -48,12 +48,14 @@ fn wake() {
     }
 }
 
-/// Waits until a handler has something to tell, or for as long as `timeout` says; `None` is for ever.
-pub(super) fn wait(timeout: Option<Duration>) {
+/// Waits until a handler has something to tell, `other` is readable, or for as long as `timeout` says; `None` is for ever.
+pub(super) fn wait(timeout: Option<Duration>, other: Option<BorrowedFd<'_>>) {
     let Some(fd) = sys::borrow_descriptor(WAKE.load(Ordering::SeqCst)) else { return };
     // A time that is out of range is for ever.
     let timeout = timeout.and_then(|timeout| timeout.try_into().ok());
-    if matches!(poll(&mut [PollFd::new(&fd, PollFlags::IN)], timeout.as_ref()), Ok(1..)) {
+    let mut fds = vec![PollFd::new(&fd, PollFlags::IN)];
+    fds.extend(other.map(|other| PollFd::from_borrowed_fd(other, PollFlags::IN)));
+    if matches!(poll(&mut fds, timeout.as_ref()), Ok(1..)) && !fds[0].revents().is_empty() {
         let _ = rustix::io::read(fd, &mut [0_u8; 8]);
     }
 }

@@ -1,15 +1,17 @@
-//! The thread: when it looks, and what it does about a request that does not end.
+//! The thread: when it looks, and what it does about a request that does not end, or code that is old.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{alarm, report};
 use crate::board::{self, Slot};
 use crate::log::{self, Level};
 use crate::options::LateError;
+use crate::restart_file::{self, RestartFile};
 use crate::settings::Settings;
 use crate::sys::Blocked;
 use crate::worker::answer::{self, Request, Taken};
+use crate::worker::gate;
 use crate::worker::last_words::LastWords;
 use crate::{endpoint, exit_code, sys};
 
@@ -36,6 +38,20 @@ struct Watchdog {
     may_break: bool,
     /// LSAPI_DUMP_DEBUG_INFO.
     details: bool,
+    successor: Successor,
+    /// Who asks for new code by touching a file; `None` in a group, where the manager sees to it.
+    restart_file: Option<RestartFile>,
+}
+
+/// Who would start another process, which has the new code, if this one left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Successor {
+    /// The server, for the next request.
+    Server,
+    /// The manager, which has its own way to reload.
+    Manager,
+    /// Nobody: lswsgi has been started by hand.
+    Nobody,
 }
 
 /// Why a request is ended.
@@ -59,13 +75,19 @@ impl fmt::Display for Reason {
 }
 
 /// Starts the watchdog of this process, a worker or about to become one. Without it requests may take as long as they like.
-pub(crate) fn start(settings: &Settings) {
-    let watchdog = Watchdog {
+/// To be called before the application is imported: what asks for new code from then on counts.
+pub(crate) fn start(settings: &Settings, successor: Successor) {
+    let mut watchdog = Watchdog {
         slot: board::slot(),
         limit: settings.max_process_time,
         graceful: settings.graceful_timeout,
         may_break: settings.options.late_error == LateError::Abort,
         details: settings.dump_debug_info,
+        successor,
+        restart_file: match successor {
+            Successor::Manager => None,
+            Successor::Server | Successor::Nobody => RestartFile::of(settings, Instant::now()),
+        },
     };
     // The thread takes its mask from this one: nothing must reach it before it has chosen what may.
     let blocked = Blocked::all();
@@ -85,15 +107,47 @@ pub(crate) fn start(settings: &Settings) {
 }
 
 impl Watchdog {
-    fn watch(&self) -> ! {
+    fn watch(&mut self) -> ! {
         loop {
-            alarm::wait(self.look());
+            let file = self.restart_file.as_ref();
+            let file_due = file.and_then(RestartFile::due);
+            let file_due = file_due.map(|due| due.saturating_duration_since(Instant::now()).max(LEAST));
+            alarm::wait(self.look().into_iter().chain(file_due).min(), file.and_then(RestartFile::poll_fd));
             if alarm::take_stacks_wanted() {
                 report::asked_for(self.slot);
             }
             if alarm::take_hung_up() {
-                log::info(format_args!("SIGHUP: reloading is not there yet"));
+                self.reload("SIGHUP");
             }
+            if self.restart_file.as_mut().is_some_and(|file| file.read(Instant::now())) {
+                self.reload(&format!("{} has changed", restart_file::NAME));
+            }
+        }
+    }
+
+    /// Makes way for a process with the new code, as soon as the request under way is done, however long that takes.
+    fn reload(&self, why: &str) {
+        match self.successor {
+            Successor::Server if gate::is_stopping() => {}
+            Successor::Server if gate::is_serving() => {
+                log::info(format_args!(
+                    "{why}: leaving; the server starts another process with the new code"
+                ));
+                gate::request_reload();
+            }
+            // As with a stop. What is being imported may be the old code, in part, and may hang; no request is lost.
+            Successor::Server => {
+                log::info(format_args!(
+                    "{why} during the import: leaving; the server starts another process"
+                ));
+                log::finish();
+                sys::leave_now(exit_code::OK)
+            }
+            Successor::Manager => log::debug(format_args!("{why}: reloading is for the manager")),
+            Successor::Nobody => log::warning(format_args!(
+                "{why}: not reloading, because nobody would start another process: \
+                 with --children 2 or more there is a group, which can reload"
+            )),
         }
     }
 

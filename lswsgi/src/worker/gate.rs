@@ -31,6 +31,8 @@ const SENT: u8 = 3;
 static STATE: AtomicU8 = AtomicU8::new(BUSY);
 static SOCKET: AtomicI32 = AtomicI32::new(-1);
 static STOP: AtomicBool = AtomicBool::new(false);
+/// That is because there is new code.
+static RELOAD: AtomicBool = AtomicBool::new(false);
 /// There is a worker that will see the stop flag.
 static SERVING: AtomicBool = AtomicBool::new(false);
 
@@ -53,6 +55,17 @@ pub(crate) fn request_stop() {
         // Every wait also ends by itself within a second, so a failure costs no more than that.
         let _ = rustix::io::write(fd, &1_u64.to_ne_bytes());
     }
+}
+
+/// Asks the worker to leave because there is new code.
+pub(crate) fn request_reload() {
+    RELOAD.store(true, Ordering::SeqCst);
+    request_stop();
+}
+
+/// Whether the worker has been asked to leave because there is new code.
+pub(crate) fn is_reloading() -> bool {
+    RELOAD.load(Ordering::SeqCst)
 }
 
 /// From here on a stop is the worker's to act on, which looks at the flag before it waits.

@@ -314,6 +314,7 @@ impl<H: Handler> Worker<'_, H> {
             Order::LeaveLifetime => Leave::Lifetime,
             Order::LeaveMemory => Leave::MemoryShort,
             Order::LeaveReload => Leave::Reload,
+            Order::None | Order::Release if gate::is_reloading() => Leave::Reload,
             Order::None | Order::Release if parent::is_gone() => Leave::ParentDied,
             Order::None | Order::Release | Order::LeaveStop => Leave::Stopped,
         }

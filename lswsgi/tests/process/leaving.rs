@@ -125,14 +125,6 @@ fn a_stop_during_an_import_that_hangs_ends_the_process_at_once() {
 }
 
 #[test]
-fn a_hangup_does_not_end_anything() {
-    let (worker, mut connection) = Start::application(APPLICATION).connected();
-    connection.get("/");
-    worker.signal("HUP");
-    assert_eq!(connection.get("/").text(), "ok");
-}
-
-#[test]
 fn a_crash_is_answered_and_still_looks_like_a_crash() {
     use std::os::unix::process::ExitStatusExt as _;
     for (path, signal) in [("/abort", Signal::ABORT), ("/segv", Signal::SEGV)] {

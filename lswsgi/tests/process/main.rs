@@ -17,6 +17,7 @@ mod leaving;
 mod loading;
 mod log;
 mod packets;
+mod reload;
 mod request;
 mod signals;
 mod support;

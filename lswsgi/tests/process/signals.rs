@@ -46,7 +46,7 @@ fn handlers_for_the_signals_that_control_the_process_are_refused_with_one_warnin
     let line = worker.wait_log("--allow-signals");
     assert!(line.contains("warning: ") && line.contains("app.py:5 installs a handler for SIGTERM"), "{line}");
     worker.signal("HUP");
-    worker.wait_log("SIGHUP: reloading is not there yet");
+    worker.wait_log("SIGHUP: leaving");
     worker.signal("TERM");
     assert_eq!(connection.next(&mut Response::default()), Event::Packet(lsapi::PacketType::ConnClose));
     connection.finish();
