@@ -14,7 +14,7 @@
 //! * `watchdog`: the thread that ends requests which do not end by themselves, and shows what threads are doing;
 //! * `group`: manager, template and workers, if there is to be more than one;
 //! * `restart_file` and `file_events`: who asks for new code by touching a file, and how one gets to know;
-//! * `memory`: whether there is enough for another process;
+//! * `memory`: whether there is enough for another process, and `rss`: how much this one has;
 //! * `board`: what a worker shows of itself to others, and `histogram`: how long its requests took;
 //! * [`access_log`]: a line for each request;
 //! * [`worker`]: one connection at a time, blocking I/O; waiting, reading requests, writing responses, leaving;
@@ -42,6 +42,7 @@ pub mod options;
 pub mod parent;
 pub mod python;
 mod restart_file;
+mod rss;
 pub mod run;
 mod service;
 pub mod settings;

@@ -7,6 +7,9 @@ use crate::worker::outbound::{End, Lost, Outbound};
 /// What is answered when the application cannot answer.
 pub const INTERNAL_ERROR: &[u8] = b"500 Internal Server Error\n";
 
+/// What is answered to whoever asks whether a process is there.
+pub(crate) const PONG: &[u8] = b"pong\n";
+
 /// Answers the request under way on `exchange` with `status` and `text`, as far as there is anybody to answer.
 pub fn answer<D: Detach>(gil: &D, exchange: &Exchange, status: u16, text: &[u8]) {
     let end = exchange.end();

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use crate::board::{self, Order, Place, Slot};
 use crate::error::Error;
+use crate::rss::Rss;
 use crate::settings::Settings;
 use crate::sys::{self, title};
 use crate::worker::connections::{Arrival, Connections, Greeting};
@@ -21,7 +22,7 @@ use crate::worker::next::{Next, next_request};
 use crate::worker::outbound::{End, Phase};
 use crate::worker::socket::Socket;
 use crate::worker::{Leave, Recycle};
-use crate::worker::{answer, discard, gate};
+use crate::worker::{answer, discard, gate, page};
 use crate::{log, parent};
 
 /// What runs requests: the embedded application, or a stand-in in tests.
@@ -45,6 +46,15 @@ pub enum Verdict {
     Leave(Leave),
 }
 
+impl Verdict {
+    const fn leave(self) -> Option<Leave> {
+        match self {
+            Self::Continue => None,
+            Self::Leave(leave) => Some(leave),
+        }
+    }
+}
+
 /// Serves `connections` until there is a reason to leave.
 ///
 /// # Errors
@@ -65,6 +75,14 @@ pub(crate) fn serve<H: Handler>(
     let jitter = settings.max_requests_jitter.min(settings.max_requests.saturating_sub(1));
     // The workers of a group agree on who leaves before it must; one that is alone draws a lot.
     let early = if place.is_some() { 0 } else { fastrand::u64(0..=jitter) };
+    // Not before the fork that has made this process: the file tells of whoever has opened it.
+    let memory = settings.max_rss.and_then(|limit| match Rss::own() {
+        Ok(rss) => Some((limit, rss)),
+        Err(error) => {
+            log::warning(format_args!("cannot see how much memory this process has (--max-rss): {error}"));
+            None
+        }
+    });
     let mut worker = Worker {
         handler,
         exchange,
@@ -74,6 +92,8 @@ pub(crate) fn serve<H: Handler>(
         max_requests: settings.max_requests - early,
         may_leave_from: settings.max_requests - jitter,
         unacknowledged: Acknowledge::Each,
+        memory,
+        ping: settings.operation.ping.as_deref().map(str::as_bytes),
         served: 0,
         leave: None,
     };
@@ -102,6 +122,10 @@ struct Worker<'a, H> {
     max_requests: u64,
     /// Requests from which it may, if no other worker of its group does.
     may_leave_from: u64,
+    /// `--max-rss`, and what tells how much memory this process has.
+    memory: Option<(u64, Rss)>,
+    /// `--ping`.
+    ping: Option<&'a [u8]>,
     /// What is still to be said of the requests of the present connection.
     unacknowledged: Acknowledge,
     /// Requests served by this process.
@@ -204,12 +228,18 @@ impl<H: Handler> Worker<'_, H> {
         self.exchange.set_last(is_last || self.is_crowded(), announced);
         self.exchange.set_serial(self.served);
         self.exchange.outbound(self.handler).begin(request.request_method(), self.served);
-        let call = self.handler.prepare(&request);
+        let call = (!self.is_ping(&request)).then(|| self.handler.prepare(&request));
         let (packet_len, body_length) = (request.packet_len(), request.body_length());
         inbound.begin_body(packet_len, body_length);
         drop(inbound);
 
-        let verdict = self.handler.run(call);
+        let verdict = match call {
+            Some(call) => self.handler.run(call),
+            None => {
+                page::answer(self.handler, self.exchange, 200, page::PONG);
+                Verdict::Continue
+            }
+        };
 
         self.exchange.set_serial(0);
         let keep = self.end_request();
@@ -218,7 +248,8 @@ impl<H: Handler> Worker<'_, H> {
         }
         self.slot.end();
         title::set_busy(false);
-        if let Verdict::Leave(leave) = verdict {
+        let is_large = || (!is_last && !gate::is_stopping()).then(|| self.outgrown()).flatten();
+        if let Some(leave) = verdict.leave().or_else(is_large) {
             if !keep {
                 return Step::Leave(leave);
             }
@@ -272,6 +303,31 @@ impl<H: Handler> Worker<'_, H> {
         // Also one that must leave keeps others from doing so before they must.
         let is_alone_in_it = self.place.is_some_and(|place| place.take_recycling());
         is_alone_in_it || self.served >= self.max_requests
+    }
+
+    /// Why to leave, if this process has more memory than it may (`--max-rss`).
+    fn outgrown(&self) -> Option<Leave> {
+        let (limit, rss) = self.memory.as_ref()?;
+        let bytes = rss.bytes().filter(|bytes| bytes > limit)?;
+        if self.served == 1 {
+            log::warning(format_args!(
+                "{} MiB of memory used after the first request, and --max-rss allows {}: a process serves no more than that",
+                bytes >> 20,
+                limit >> 20
+            ));
+        }
+        Some(Leave::MaxRss(bytes))
+    }
+
+    /// Whether this is a request that is answered without the application (`--ping`).
+    fn is_ping(&self, request: &BeginRequest<'_>) -> bool {
+        let Some(path) = self.ping else { return false };
+        // As the client wrote it, and as the server took it apart.
+        let uri = request.env().get(b"REQUEST_URI").and_then(|uri| uri.split(|&byte| byte == b'?').next());
+        let script = request.script_name().unwrap_or_default();
+        let rest = request.env().get(b"PATH_INFO").unwrap_or_default();
+        matches!(request.request_method(), Some(b"GET" | b"HEAD"))
+            && (uri == Some(path) || path.strip_prefix(script) == Some(rest))
     }
 
     /// Whether so many workers have a connection that this one gives its own up (LSAPI_MAX_BUSY_WORKER).

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use crate::group::{self, Group, application, eventually};
 use crate::processes;
+use crate::traffic::{self, noting};
 
 const SOURCE: &str = "import os\n\
     def application(environ, start_response):\n\
@@ -151,4 +152,19 @@ fn extra_workers_leave_when_they_are_not_needed_any_more() {
     });
     group.logs(2, "left: surplus (LSAPI_MAX_IDLE_CHILDREN)");
     assert_eq!(group.workers().len(), 2, "{}", group.said());
+}
+
+#[test]
+fn workers_that_have_grown_too_large_are_replaced_and_no_request_is_lost() {
+    let source = noting("0").replace("    os.write", "    grown.append(b'x' * 4_000_000)\n    os.write");
+    let source = format!("grown = []\n{source}");
+    let start = application(&source, 8).arg("--max-rss").arg("80M").env("LSAPI_MAX_IDLE_CHILDREN", "8");
+    let group = Group::start(start);
+    let outcome = traffic::send(&group, |id| id < 500);
+    outcome.expect_all();
+    let left = group.logs(8, "left: ").join("\n");
+    assert!(left.lines().all(|line| line.ends_with(" MiB of memory used (--max-rss)")), "{left}");
+    // One at a time has a few megabytes more than it may, and at most one request that was under way then.
+    let most = outcome.per_worker().into_values().max();
+    assert!(most.is_some_and(|most| most <= 22), "{most:?}");
 }

@@ -368,3 +368,33 @@ fn signals_that_come_all_at_once_do_no_harm() {
     assert_eq!((response.text(), response.names()), ("unharmed", LAST.to_vec()));
     assert_eq!(worker.wait().code(), Some(0));
 }
+
+#[test]
+fn a_process_that_has_grown_too_large_leaves_after_its_response() {
+    let source = "grown = []\n\
+        def application(environ, start_response):\n\
+        \x20   grown.append(b'x' * int(environ['QUERY_STRING']))\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'ok']\n";
+    let start = Start::application(source).arg("--max-rss").arg("300M");
+    let (mut worker, mut connection) = start.connected();
+    for _ in 0..3 {
+        assert!(!connection.get("/?1000000").names().contains(&"CONN_CLOSE"));
+    }
+    // Only after it one knows what it has taken: its end is announced as that of an idle connection.
+    let response = connection.get("/?300000000");
+    assert_eq!((response.text(), response.names().contains(&"CONN_CLOSE")), ("ok", false));
+    assert_eq!(connection.next(&mut Response::default()), Event::Packet(PacketType::ConnClose));
+    // What has crossed that is served.
+    assert_eq!(connection.get("/?0").text(), "ok");
+    connection.expect_end();
+    assert_eq!(worker.wait().code(), Some(0));
+    let line = worker.wait_log("leaving: ");
+    assert!(line.ends_with(" MiB of memory used (--max-rss)"), "{line}");
+    assert!(!worker.log().contains("after the first request"), "{}", worker.log());
+
+    let (worker, mut connection) = Start::application(source).arg("--max-rss").arg("1M").connected();
+    assert_eq!(connection.get("/?0").text(), "ok");
+    let line = worker.wait_log("after the first request");
+    assert!(line.contains(" warning: ") && line.contains("--max-rss allows 1:"), "{line}");
+}

@@ -17,6 +17,7 @@ mod leaving;
 mod loading;
 mod log;
 mod packets;
+mod ping;
 mod readme;
 mod reload;
 mod request;

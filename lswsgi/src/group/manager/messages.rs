@@ -127,6 +127,7 @@ impl Manager<'_> {
     pub(super) fn last_done(&mut self, slot: usize, reason: Option<(Recycle, String)>, now: Instant) {
         let Some(link) = self.links.get_mut(&slot) else { return };
         link.reason = reason.or(link.reason.take());
+        let is_too_large = matches!(link.reason, Some((Recycle::MaxRss, _)));
         if let Some(copy) = link.copy.take() {
             self.door.waiting.push_front(copy);
         }
@@ -140,7 +141,10 @@ impl Manager<'_> {
         self.count_connections();
         let is_recycled = self.is_recycled(slot);
         let served = self.board.slots.get(slot).map_or(0, Slot::requests);
-        let is_used_up = is_recycled || served >= self.settings.max_requests || order == Order::LeaveLifetime;
+        let is_used_up = is_recycled
+            || is_too_large
+            || served >= self.settings.max_requests
+            || order == Order::LeaveLifetime;
         let means = || self.means(now);
         if is_used_up && self.stopping.is_none() && self.policy.wants_replacement(&self.workers, means) {
             let replacement = self.fork(now);
