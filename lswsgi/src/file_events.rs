@@ -66,8 +66,9 @@ pub(crate) struct FileEvents {
     quiet: Duration,
     /// When the first and the last event came that have not been told of.
     untold: Option<(Instant, Instant)>,
-    /// `None` where it does not tell.
     inotify: Option<OwnedFd>,
+    /// It tells of all folders.
+    tells_all: bool,
     /// Device and inode of the folders when the watches were set up.
     identities: Vec<Option<(u64, u64)>>,
     /// When to look, if events alone do not tell.
@@ -75,22 +76,36 @@ pub(crate) struct FileEvents {
 }
 
 impl FileEvents {
-    /// Events of `files`, given by absolute paths, from `now` on; told after a `quiet`.
-    pub(crate) fn new(files: Vec<PathBuf>, quiet: Duration, now: Instant) -> Self {
-        let names = files.iter().filter_map(|file| file.file_name().map(OsStr::to_owned)).collect();
-        let folders = files.iter().filter_map(|file| file.parent().map(Path::to_owned)).collect();
-        let mut events = Self {
-            files,
-            names,
-            folders,
+    /// Events of no files yet; told after a `quiet`.
+    pub(crate) fn new(quiet: Duration) -> Self {
+        Self {
+            files: Vec::new(),
+            names: BTreeSet::new(),
+            folders: BTreeSet::new(),
             quiet,
             untold: None,
             inotify: None,
+            tells_all: false,
             identities: Vec::new(),
             next_look: None,
-        };
-        events.set_up(now);
-        events
+        }
+    }
+
+    /// Events of `files` as well, given by absolute paths, from `now` on.
+    pub(crate) fn add(&mut self, files: &[PathBuf], now: Instant) {
+        let known = self.folders.len();
+        self.files.extend_from_slice(files);
+        self.names.extend(files.iter().filter_map(|file| file.file_name().map(OsStr::to_owned)));
+        let folders = files.iter().filter_map(|file| file.parent().map(Path::to_owned));
+        let new: Vec<PathBuf> = folders.filter(|folder| self.folders.insert(folder.clone())).collect();
+        if known == 0 && !new.is_empty() {
+            return self.set_up(now);
+        }
+        if let Some(inotify) = &self.inotify {
+            self.tells_all &= new.iter().all(|folder| watch(inotify, folder).is_ok());
+        }
+        self.identities = identities(&self.folders);
+        self.next_look = self.first_look(now);
     }
 
     /// Readable when something has happened.
@@ -137,7 +152,14 @@ impl FileEvents {
     /// Sets up the watches. What happens from here on is told of.
     fn set_up(&mut self, now: Instant) {
         self.identities = identities(&self.folders);
-        self.inotify = watch(&self.folders).ok();
+        (self.inotify, self.tells_all) = match inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK) {
+            Ok(inotify) => {
+                // All of them: one that cannot be watched does not keep the others from it.
+                let failed = self.folders.iter().filter(|folder| watch(&inotify, folder).is_err()).count();
+                (Some(inotify), failed == 0)
+            }
+            Err(_) => (None, false),
+        };
         self.next_look = self.first_look(now);
     }
 
@@ -146,7 +168,8 @@ impl FileEvents {
             let folders = self.folders.iter().flat_map(|folder| folder.ancestors());
             folders.chain(self.files.iter().map(PathBuf::as_path)).any(Path::is_symlink)
         };
-        (self.inotify.is_none() || has_links()).then(|| self.next_look.unwrap_or(now + LOOK))
+        (!self.folders.is_empty() && (!self.tells_all || has_links()))
+            .then(|| self.next_look.unwrap_or(now + LOOK))
     }
 
     /// Whether any of the files was touched, and whether watches were lost.
@@ -171,29 +194,24 @@ fn identities(folders: &BTreeSet<PathBuf>) -> Vec<Option<(u64, u64)>> {
     folders.iter().map(identity).collect()
 }
 
-/// Watches over all of the folders.
+/// Has `inotify` tell of `folder`.
 ///
 /// # Errors
-/// When one of them is not there, or on a file system that does not tell of everything, or watches have run out.
-fn watch(folders: &BTreeSet<PathBuf>) -> Result<OwnedFd, Errno> {
-    for folder in folders {
-        if is_remote(statfs(folder)?.f_type) {
-            return Err(Errno::NOTSUP);
-        }
+/// When it is not there, or on a file system that does not tell of everything, or watches have run out.
+fn watch(inotify: &OwnedFd, folder: &Path) -> Result<(), Errno> {
+    if is_remote(statfs(folder)?.f_type) {
+        return Err(Errno::NOTSUP);
     }
-    let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     let flags = WatchFlags::ONLYDIR | WatchFlags::MASK_ADD;
     // Those above first: if one is moved meanwhile, that is told of. One that may not be read is not ours to move.
-    for above in folders.iter().flat_map(|folder| folder.ancestors().skip(1)) {
-        match inotify::add_watch(&inotify, above, ITSELF | flags) {
+    for above in folder.ancestors().skip(1) {
+        match inotify::add_watch(inotify, above, ITSELF | flags) {
             Ok(_) | Err(Errno::ACCESS) => {}
             Err(errno) => return Err(errno),
         }
     }
-    for folder in folders {
-        inotify::add_watch(&inotify, folder, ENTRIES | ITSELF | flags)?;
-    }
-    Ok(inotify)
+    inotify::add_watch(inotify, folder, ENTRIES | ITSELF | flags)?;
+    Ok(())
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the numbers have 32 bits")]
@@ -204,11 +222,9 @@ fn is_remote(kind: FsWord) -> bool {
 #[cfg(test)]
 impl FileEvents {
     /// As where watches have run out.
-    pub(crate) fn deaf(files: Vec<PathBuf>, quiet: Duration, now: Instant) -> Self {
-        let mut events = Self::new(files, quiet, now);
-        events.inotify = None;
-        events.next_look = Some(now + LOOK);
-        events
+    pub(crate) fn be_deaf(&mut self, now: Instant) {
+        (self.inotify, self.tells_all) = (None, false);
+        self.next_look = Some(now + LOOK);
     }
 }
 
@@ -233,7 +249,8 @@ mod tests {
         let path = dir.path().join("file");
         let quiet = Duration::from_millis(100);
         let start = Instant::now();
-        let mut events = FileEvents::new(vec![path.clone()], quiet, start);
+        let mut events = FileEvents::new(quiet);
+        events.add(std::slice::from_ref(&path), start);
         // The clock is ours.
         for tenth in 0..=9 {
             std::fs::write(&path, "").unwrap();

@@ -13,7 +13,7 @@
 //! * `unavailable` and `watch`: answering for an application that cannot be used, until that may have changed;
 //! * `watchdog`: the thread that ends requests which do not end by themselves, and shows what threads are doing;
 //! * `group`: manager, template and workers, if there is to be more than one;
-//! * `restart_file` and `file_events`: who asks for new code by touching a file, and how one gets to know;
+//! * `watched_files` and `file_events`: files that ask for new code when they change, and how one gets to know;
 //! * `memory`: whether there is enough for another process, and `rss`: how much this one has;
 //! * `board`: what a worker shows of itself to others, and `histogram`: how long its requests took;
 //! * [`access_log`]: a line for each request;
@@ -41,7 +41,6 @@ mod memory;
 pub mod options;
 pub mod parent;
 pub mod python;
-mod restart_file;
 mod rss;
 pub mod run;
 mod service;
@@ -57,6 +56,7 @@ mod unavailable;
 pub mod venv;
 mod watch;
 mod watchdog;
+mod watched_files;
 pub mod worker;
 
 pub use sys::leave_now;

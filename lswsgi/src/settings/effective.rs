@@ -83,6 +83,12 @@ impl Settings {
 }
 
 impl Settings {
+    /// The file that asks for new code when it changes, if it is to be watched.
+    pub(crate) fn restart_file(&self) -> Option<PathBuf> {
+        let folder = self.file().filter(|_| self.operation.watch_restart_file)?.parent()?;
+        Some(folder.join("tmp/restart.txt"))
+    }
+
     /// The application's file, if the command line names one.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.application.as_ref().map(|application| &*application.path)

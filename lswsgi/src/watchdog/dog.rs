@@ -7,9 +7,9 @@ use super::{alarm, report};
 use crate::board::{self, Slot};
 use crate::log::{self, Level};
 use crate::options::LateError;
-use crate::restart_file::{self, RestartFile};
 use crate::settings::Settings;
 use crate::sys::Blocked;
+use crate::watched_files::WatchedFiles;
 use crate::worker::answer::{self, Request, Taken};
 use crate::worker::gate;
 use crate::worker::last_words::LastWords;
@@ -39,8 +39,8 @@ struct Watchdog {
     /// LSAPI_DUMP_DEBUG_INFO.
     details: bool,
     successor: Successor,
-    /// Who asks for new code by touching a file; `None` in a group, where the manager sees to it.
-    restart_file: Option<RestartFile>,
+    /// Files that ask for new code when they change; `None` in a group, where the manager sees to them.
+    files: Option<WatchedFiles>,
 }
 
 /// Who would start another process, which has the new code, if this one left.
@@ -84,9 +84,9 @@ pub(crate) fn start(settings: &Settings, successor: Successor) {
         may_break: settings.options.late_error == LateError::Abort,
         details: settings.dump_debug_info,
         successor,
-        restart_file: match successor {
+        files: match successor {
             Successor::Manager => None,
-            Successor::Server | Successor::Nobody => RestartFile::of(settings, Instant::now()),
+            Successor::Server | Successor::Nobody => Some(WatchedFiles::of(settings, Instant::now())),
         },
     };
     // The thread takes its mask from this one: nothing must reach it before it has chosen what may.
@@ -109,18 +109,18 @@ pub(crate) fn start(settings: &Settings, successor: Successor) {
 impl Watchdog {
     fn watch(&mut self) -> ! {
         loop {
-            let file = self.restart_file.as_ref();
-            let file_due = file.and_then(RestartFile::due);
+            let files = self.files.as_ref();
+            let file_due = files.and_then(WatchedFiles::due);
             let file_due = file_due.map(|due| due.saturating_duration_since(Instant::now()).max(LEAST));
-            alarm::wait(self.look().into_iter().chain(file_due).min(), file.and_then(RestartFile::poll_fd));
+            alarm::wait(self.look().into_iter().chain(file_due).min(), files.and_then(WatchedFiles::poll_fd));
             if alarm::take_stacks_wanted() {
                 report::asked_for(self.slot);
             }
             if alarm::take_hung_up() {
                 self.reload("SIGHUP");
             }
-            if self.restart_file.as_mut().is_some_and(|file| file.read(Instant::now())) {
-                self.reload(&format!("{} has changed", restart_file::NAME));
+            if let Some(changed) = self.files.as_mut().and_then(|files| files.read(Instant::now())) {
+                self.reload(&changed);
             }
         }
     }

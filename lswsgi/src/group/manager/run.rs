@@ -21,8 +21,8 @@ use crate::group::source::Source;
 use crate::group::tally::Tally;
 use crate::group::workers::{Worker, Workers};
 use crate::memory::Gauge;
-use crate::restart_file::RestartFile;
 use crate::settings::Settings;
+use crate::watched_files::WatchedFiles;
 use crate::worker::Recycle;
 use crate::{log, parent, sys};
 
@@ -56,8 +56,8 @@ pub(super) struct Manager<'a> {
     pub(super) memory: OutOfMemory,
     pub(super) gauge: Gauge,
     pub(super) tally: Tally,
-    /// Who asks for new code by touching a file.
-    pub(super) restart_file: Option<RestartFile>,
+    /// Files that ask for new code when they change.
+    pub(super) files: WatchedFiles,
     /// Since when the group stops.
     pub(super) stopping: Option<Instant>,
     /// Somebody at a keyboard has asked for that.
@@ -114,7 +114,7 @@ pub(crate) fn run(settings: &Settings, listener: Listener, by_hand: bool) -> Res
         memory: OutOfMemory::new(),
         gauge: Gauge::new(settings.group.min_free_memory),
         tally: Tally::new(),
-        restart_file: RestartFile::of(settings, Instant::now()),
+        files: WatchedFiles::of(settings, Instant::now()),
         stopping: None,
         interrupted: false,
         childless: Instant::now(),
@@ -160,12 +160,7 @@ impl Manager<'_> {
         fds.extend(self.source.channel().map(|channel| PollFd::new(channel, PollFlags::IN)));
         let channels = self.links.values().filter_map(|link| link.channel.as_ref());
         fds.extend(channels.map(|channel| PollFd::new(channel, PollFlags::IN)));
-        fds.extend(
-            self.restart_file
-                .iter()
-                .filter_map(RestartFile::poll_fd)
-                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
-        );
+        fds.extend(self.files.poll_fd().map(|files| PollFd::from_borrowed_fd(files, PollFlags::IN)));
         fds.extend(listener.as_ref().map(|listener| PollFd::new(listener, PollFlags::IN)));
         // A little more than asked for: what is due must be due then.
         let timeout = timeout.and_then(|timeout| (timeout + Duration::from_micros(100)).try_into().ok());
@@ -222,7 +217,7 @@ impl Manager<'_> {
             self.door.due(now),
             pgrp.map(|limit| self.childless + limit),
             stop,
-            self.restart_file.as_ref().and_then(RestartFile::due),
+            self.files.due(),
             self.policy.next_look(&self.workers, now, self.stopping),
         ]
         .into_iter()

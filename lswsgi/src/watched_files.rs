@@ -1,42 +1,48 @@
-//! `tmp/restart.txt` beside the application: whoever touches it asks for new code, as with Passenger and with the server itself.
+//! Files whose change asks for new code: `tmp/restart.txt` beside the application and, with `--watch`, what it has imported.
 
+use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::file_events::FileEvents;
 use crate::settings::Settings;
 use crate::watch::Stamp;
 
-/// Where it is, from the folder of the application.
-pub(crate) const NAME: &str = "tmp/restart.txt";
-
 /// `touch` makes a file first, and sets its time then.
 const QUIET: Duration = Duration::from_millis(20);
 
-/// The file, and its state when the present code was asked for.
+/// An editor may write several files, each in several steps.
+const QUIET_OF_EDITORS: Duration = Duration::from_millis(100);
+
+/// The files, and their states when the present code was asked for.
 #[derive(Debug)]
-pub(crate) struct RestartFile {
-    path: PathBuf,
-    seen: Option<Stamp>,
+pub(crate) struct WatchedFiles {
+    seen: BTreeMap<PathBuf, Option<Stamp>>,
     events: FileEvents,
 }
 
-impl RestartFile {
-    /// The one `settings` say is to be watched. Made before the application is imported: what changes from then on is a request.
-    pub(crate) fn of(settings: &Settings, now: Instant) -> Option<Self> {
-        let application = settings.application.as_ref().filter(|_| settings.operation.watch_restart_file)?;
-        Some(Self::in_folder(application.path.parent()?, now))
+impl WatchedFiles {
+    /// What `settings` say is to be watched, as it is before the application is imported.
+    pub(crate) fn of(settings: &Settings, now: Instant) -> Self {
+        let quiet = if settings.operation.watch_imports { QUIET_OF_EDITORS } else { QUIET };
+        let mut files = Self { seen: BTreeMap::new(), events: FileEvents::new(quiet) };
+        files.add(settings.restart_file().into_iter().collect(), now);
+        files
     }
 
-    fn in_folder(folder: &Path, now: Instant) -> Self {
-        let path = folder.join(NAME);
-        // Before it is looked at: nothing is missed in between.
-        let events = FileEvents::new(vec![path.clone()], QUIET, now);
-        Self { seen: Stamp::of(&path), path, events }
+    /// Watches other files as well, given by their absolute paths.
+    pub(crate) fn add(&mut self, mut files: Vec<PathBuf>, now: Instant) {
+        files.retain(|file| !self.seen.contains_key(file));
+        // Before they are looked at: nothing is missed in between.
+        self.events.add(&files, now);
+        self.seen.extend(files.into_iter().map(|file| {
+            let stamp = Stamp::of(&file);
+            (file, stamp)
+        }));
     }
 
-    /// Readable when it may have changed.
+    /// Readable when any may have changed.
     pub(crate) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
         self.events.poll_fd()
     }
@@ -46,15 +52,26 @@ impl RestartFile {
         self.events.due()
     }
 
-    /// Whether new code has been asked for since the last time. That the file has gone is no request; that it is there again is.
-    pub(crate) fn read(&mut self, now: Instant) -> bool {
+    /// Which have changed since the last time, in the words of the log. That one has gone is no change; that it is there again
+    /// is.
+    pub(crate) fn read(&mut self, now: Instant) -> Option<String> {
         if !self.events.may_have_changed(now) {
-            return false;
+            return None;
         }
-        let stamp = Stamp::of(&self.path);
-        let changed = stamp != self.seen;
-        self.seen = stamp;
-        changed && stamp.is_some()
+        let mut changed = Vec::new();
+        for (file, seen) in &mut self.seen {
+            let stamp = Stamp::of(file);
+            if stamp != *seen && stamp.is_some() {
+                changed.push(file.display());
+            }
+            *seen = stamp;
+        }
+        let (first, others) = changed.split_first()?;
+        Some(match others.len() {
+            0 => format!("{first} has changed"),
+            1 => format!("{first} and one other file have changed"),
+            count => format!("{first} and {count} other files have changed"),
+        })
     }
 }
 
@@ -63,6 +80,7 @@ mod tests {
     use std::fs;
     use std::io::Write as _;
     use std::os::unix::fs::symlink;
+    use std::path::Path;
 
     use rustix::event::{PollFd, PollFlags, poll};
     use tempfile::TempDir;
@@ -70,11 +88,11 @@ mod tests {
     use super::*;
 
     /// What a process that waits for requests would do: waits until it is told, and reads. `true`: within `patience`.
-    fn is_told(file: &mut RestartFile, patience: Duration) -> bool {
+    fn is_told(file: &mut WatchedFiles, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         loop {
             let now = Instant::now();
-            if file.read(now) {
+            if file.read(now).is_some() {
                 return true;
             }
             if now >= deadline {
@@ -88,15 +106,23 @@ mod tests {
         }
     }
 
-    fn expect_told(file: &mut RestartFile, what: &str) {
+    fn expect_told(file: &mut WatchedFiles, what: &str) {
         assert!(is_told(file, Duration::from_secs(10)), "not told: {what}");
         expect_silence(file, what);
     }
 
     /// Nothing comes, also from the next look if there will be one.
-    fn expect_silence(file: &mut RestartFile, what: &str) {
+    fn expect_silence(file: &mut WatchedFiles, what: &str) {
         let patience = Duration::from_millis(if file.due().is_none() { 100 } else { 1200 });
         assert!(!is_told(file, patience), "told: {what}");
+    }
+
+    const NAME: &str = "tmp/restart.txt";
+
+    fn watch(path: &Path) -> WatchedFiles {
+        let mut files = WatchedFiles { seen: BTreeMap::new(), events: FileEvents::new(QUIET) };
+        files.add(vec![path.to_owned()], Instant::now());
+        files
     }
 
     fn with_tmp() -> (TempDir, PathBuf) {
@@ -121,7 +147,7 @@ mod tests {
     #[test]
     fn every_way_to_change_the_file_is_a_request_and_its_end_is_none() {
         let (dir, path) = with_tmp();
-        let mut file = RestartFile::in_folder(dir.path(), Instant::now());
+        let mut file = watch(&path);
         assert_eq!(file.due(), None, "events tell");
         touch(&path);
         expect_told(&mut file, "made");
@@ -142,9 +168,9 @@ mod tests {
 
     #[test]
     fn what_was_there_before_is_no_request() {
-        let (dir, path) = with_tmp();
+        let (_dir, path) = with_tmp();
         fs::write(&path, "").unwrap();
-        let mut file = RestartFile::in_folder(dir.path(), Instant::now());
+        let mut file = watch(&path);
         expect_silence(&mut file, "nothing has happened");
         touch(&path);
         expect_told(&mut file, "touched");
@@ -155,7 +181,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(NAME);
         let tmp = dir.path().join("tmp");
-        let mut file = RestartFile::in_folder(dir.path(), Instant::now());
+        let mut file = watch(&path);
         assert!(file.due().is_some(), "nothing tells of a folder that is not there");
         fs::create_dir(&tmp).unwrap();
         fs::write(&path, "").unwrap();
@@ -182,7 +208,7 @@ mod tests {
         for folder in [&new, &live] {
             fs::create_dir_all(folder.join("tmp")).unwrap();
         }
-        let mut file = RestartFile::in_folder(&live, Instant::now());
+        let mut file = watch(&live.join(NAME));
         assert_eq!(file.due(), None, "events tell");
         fs::rename(&live, &old).unwrap();
         fs::rename(&new, &live).unwrap();
@@ -203,7 +229,7 @@ mod tests {
             fs::rename(dir.path().join("next"), &current).unwrap();
         };
         point_to("1");
-        let mut file = RestartFile::in_folder(&current, Instant::now());
+        let mut file = watch(&current.join(NAME));
         touch(&dir.path().join("1").join(NAME));
         expect_told(&mut file, "behind the link");
         touch(&dir.path().join("2").join(NAME));
@@ -223,10 +249,28 @@ mod tests {
     }
 
     #[test]
+    fn what_has_changed_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ["a", "b", "c"].map(|name| dir.path().join(name));
+        let mut files = watch(&paths[0]);
+        files.add(paths.to_vec(), Instant::now());
+        let mut expect = |count: usize, what: &str| {
+            paths[..count].iter().for_each(|path| touch(path));
+            // The clock is ours.
+            assert_eq!(files.read(Instant::now()), None);
+            let said = files.read(Instant::now() + Duration::from_secs(1));
+            assert_eq!(said, Some(format!("{}{what}", paths[0].display())));
+        };
+        expect(1, " has changed");
+        expect(2, " and one other file have changed");
+        expect(3, " and 2 other files have changed");
+    }
+
+    #[test]
     fn without_inotify_one_looks() {
-        let (dir, path) = with_tmp();
-        let mut file = RestartFile::in_folder(dir.path(), Instant::now());
-        file.events = FileEvents::deaf(vec![path.clone()], QUIET, Instant::now());
+        let (_dir, path) = with_tmp();
+        let mut file = watch(&path);
+        file.events.be_deaf(Instant::now());
         assert!(file.poll_fd().is_none() && file.due().is_some());
         touch(&path);
         expect_told(&mut file, "made");
