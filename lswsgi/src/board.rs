@@ -36,7 +36,8 @@ pub(crate) struct Slot {
     requests: AtomicU64,
     /// Requests begun by all workers that have had this slot.
     all_requests: AtomicU64,
-    /// How long the requests of all of these took.
+    /// How long the requests of all of these took: from when one has come until the worker is free for the next. Counted then,
+    /// which is after the client has seen the end of the response: it may be a request short of what a client has counted.
     pub(crate) took: Histogram,
     /// Odd while the text is being written; a reader that sees it change tries again.
     version: AtomicU64,
