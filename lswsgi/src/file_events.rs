@@ -92,12 +92,15 @@ impl FileEvents {
     }
 
     /// Events of `files` as well, given by absolute paths, from `now` on.
-    pub(crate) fn add(&mut self, files: &[PathBuf], now: Instant) {
+    pub(crate) fn add<'a>(&mut self, files: impl Iterator<Item = &'a PathBuf>, now: Instant) {
         let known = self.folders.len();
-        self.files.extend_from_slice(files);
-        self.names.extend(files.iter().filter_map(|file| file.file_name().map(OsStr::to_owned)));
-        let folders = files.iter().filter_map(|file| file.parent().map(Path::to_owned));
-        let new: Vec<PathBuf> = folders.filter(|folder| self.folders.insert(folder.clone())).collect();
+        let mut new = Vec::new();
+        for file in files {
+            self.files.push(file.clone());
+            self.names.extend(file.file_name().map(OsStr::to_owned));
+            let folder = file.parent().map(Path::to_owned);
+            new.extend(folder.filter(|folder| self.folders.insert(folder.clone())));
+        }
         if known == 0 && !new.is_empty() {
             return self.set_up(now);
         }
@@ -126,8 +129,7 @@ impl FileEvents {
             self.set_up(now);
         }
         if touched || lost {
-            let first = self.untold.map_or(now, |(first, _)| first);
-            self.untold = Some((first, now));
+            self.happened(now);
             // One of them may be a link now, or none any more.
             self.next_look = self.first_look(now);
         }
@@ -143,6 +145,12 @@ impl FileEvents {
             return true;
         }
         looks
+    }
+
+    /// As if one had been told.
+    pub(crate) fn happened(&mut self, now: Instant) {
+        let first = self.untold.map_or(now, |(first, _)| first);
+        self.untold = Some((first, now));
     }
 
     fn told_at(&self, (first, last): (Instant, Instant)) -> Instant {
@@ -250,7 +258,7 @@ mod tests {
         let quiet = Duration::from_millis(100);
         let start = Instant::now();
         let mut events = FileEvents::new(quiet);
-        events.add(std::slice::from_ref(&path), start);
+        events.add(std::iter::once(&path), start);
         // The clock is ours.
         for tenth in 0..=9 {
             std::fs::write(&path, "").unwrap();

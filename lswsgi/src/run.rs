@@ -38,11 +38,18 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     prepare_process(&settings)?;
     let by_server = arguments.address.is_none();
     let endpoint = match endpoint {
-        Endpoint::Listening(listener) if settings.group.children > 1 => {
+        Endpoint::Listening(listener) if settings.group.children > 1 || settings.operation.watch_imports => {
+            // Also of one worker only: somebody has to be there who starts the next.
+            settings.group.children = settings.group.children.max(1);
             return group::run(&settings, listener, !by_server);
         }
         endpoint => endpoint,
     };
+    if settings.operation.watch_imports {
+        log::warning(format_args!(
+            "--watch does nothing here: it takes a listening socket, and so a group of processes"
+        ));
+    }
     let mut worker = Worker { settings, endpoint: Some(endpoint), by_server };
     let result = worker.serve_application();
     match (result, worker.endpoint.take()) {

@@ -13,11 +13,35 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
+    /// Length of [`to_bytes`](Self::to_bytes).
+    pub(crate) const BYTES: usize = 32;
+
     /// The state of what is at `path`; `None` if nothing is.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let metadata = path.metadata().ok()?;
         let modified = (metadata.mtime(), metadata.mtime_nsec());
         Some(Self { modified, size: metadata.size(), inode: metadata.ino() })
+    }
+
+    /// For another process of this program.
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let parts = [
+            self.modified.0.to_ne_bytes(),
+            self.modified.1.to_ne_bytes(),
+            self.size.to_ne_bytes(),
+            self.inode.to_ne_bytes(),
+        ];
+        bytes.iter_mut().zip(parts.as_flattened()).for_each(|(to, from)| *to = *from);
+        bytes
+    }
+
+    /// What another has said.
+    pub(crate) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let mut parts = bytes.as_chunks::<8>().0.iter().copied();
+        let mut part = || parts.next().unwrap_or_default();
+        let modified = (i64::from_ne_bytes(part()), i64::from_ne_bytes(part()));
+        Self { modified, size: u64::from_ne_bytes(part()), inode: u64::from_ne_bytes(part()) }
     }
 }
 
@@ -50,6 +74,12 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stamp_survives_its_way_to_another_process() {
+        let stamp = Stamp { modified: (-1, 2), size: 3 << 40, inode: u64::MAX };
+        assert_eq!(Stamp::from_bytes(stamp.to_bytes()), stamp);
+    }
 
     #[test]
     fn a_change_of_the_file_or_its_directory_or_time_ends_the_wait() {

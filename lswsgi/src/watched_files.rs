@@ -27,19 +27,19 @@ impl WatchedFiles {
     pub(crate) fn of(settings: &Settings, now: Instant) -> Self {
         let quiet = if settings.operation.watch_imports { QUIET_OF_EDITORS } else { QUIET };
         let mut files = Self { seen: BTreeMap::new(), events: FileEvents::new(quiet) };
-        files.add(settings.restart_file().into_iter().collect(), now);
+        files.add(settings.restart_file().into_iter().map(as_it_is).collect(), now);
         files
     }
 
-    /// Watches other files as well, given by their absolute paths.
-    pub(crate) fn add(&mut self, mut files: Vec<PathBuf>, now: Instant) {
-        files.retain(|file| !self.seen.contains_key(file));
-        // Before they are looked at: nothing is missed in between.
-        self.events.add(&files, now);
-        self.seen.extend(files.into_iter().map(|file| {
-            let stamp = Stamp::of(&file);
-            (file, stamp)
-        }));
+    /// Watches other files as well, given by their absolute paths, which were in these states when they were read.
+    pub(crate) fn add(&mut self, mut files: Vec<(PathBuf, Option<Stamp>)>, now: Instant) {
+        files.retain(|(file, _)| !self.seen.contains_key(file));
+        self.events.add(files.iter().map(|(file, _)| file), now);
+        // Of what has happened before that nobody tells.
+        if files.iter().any(|(file, stamp)| Stamp::of(file) != *stamp) {
+            self.events.happened(now);
+        }
+        self.seen.extend(files);
     }
 
     /// Readable when any may have changed.
@@ -73,6 +73,12 @@ impl WatchedFiles {
             count => format!("{first} and {count} other files have changed"),
         })
     }
+}
+
+/// A file, and its state now.
+fn as_it_is(file: PathBuf) -> (PathBuf, Option<Stamp>) {
+    let stamp = Stamp::of(&file);
+    (file, stamp)
 }
 
 #[cfg(test)]
@@ -121,7 +127,7 @@ mod tests {
 
     fn watch(path: &Path) -> WatchedFiles {
         let mut files = WatchedFiles { seen: BTreeMap::new(), events: FileEvents::new(QUIET) };
-        files.add(vec![path.to_owned()], Instant::now());
+        files.add(vec![as_it_is(path.to_owned())], Instant::now());
         files
     }
 
@@ -249,11 +255,21 @@ mod tests {
     }
 
     #[test]
+    fn a_change_before_it_was_watched_is_noticed() {
+        let (_dir, path) = with_tmp();
+        let mut files = WatchedFiles { seen: BTreeMap::new(), events: FileEvents::new(QUIET) };
+        let before = as_it_is(path.clone());
+        touch(&path);
+        files.add(vec![before], Instant::now());
+        expect_told(&mut files, "made before");
+    }
+
+    #[test]
     fn what_has_changed_is_said() {
         let dir = tempfile::tempdir().unwrap();
         let paths = ["a", "b", "c"].map(|name| dir.path().join(name));
         let mut files = watch(&paths[0]);
-        files.add(paths.to_vec(), Instant::now());
+        files.add(paths.iter().cloned().map(as_it_is).collect(), Instant::now());
         let mut expect = |count: usize, what: &str| {
             paths[..count].iter().for_each(|path| touch(path));
             // The clock is ours.

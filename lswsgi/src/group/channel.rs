@@ -6,7 +6,9 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -15,6 +17,9 @@ use rustix::net::{
 
 /// Largest message, in bytes.
 pub(super) const MAX_MESSAGE: usize = 4096;
+
+/// How long one waits for the other process to read.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// One end. Close-on-exec and non-blocking: who wants to wait polls.
 #[derive(Debug)]
@@ -69,6 +74,23 @@ impl Channel {
         }
     }
 
+    /// As [`send`](Self::send), of what can wait until there is room, for a second at most.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn send_when_read(&self, message: &[u8]) -> Result<(), Errno> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let sent = self.send(message, None);
+            let left = deadline.saturating_duration_since(Instant::now());
+            if sent != Err(Errno::AGAIN) || left.is_zero() {
+                return sent;
+            }
+            let mut fds = [PollFd::new(&self.0, PollFlags::OUT)];
+            let _ = left.try_into().map(|left| poll(&mut fds, Some(&left)));
+        }
+    }
+
     /// Takes the next message if there is one.
     pub(super) fn receive(&self) -> Incoming {
         let mut bytes = [0; MAX_MESSAGE];
@@ -116,6 +138,28 @@ mod tests {
         drop(ours);
         assert!(matches!(theirs.receive(), Incoming::Ended));
         assert_eq!(theirs.send(b"x", None), Err(Errno::PIPE));
+    }
+
+    #[test]
+    fn what_can_wait_is_sent_when_the_other_has_read() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        let message = [7; MAX_MESSAGE];
+        while ours.send(&message, None).is_ok() {}
+        std::thread::scope(|scope| {
+            let sender = scope.spawn(|| ours.send_when_read(b"last"));
+            // Whether it has begun to wait by now or not.
+            let mut last = Vec::new();
+            while last != b"last" {
+                match theirs.receive() {
+                    Incoming::Message(bytes, _) => last = bytes,
+                    Incoming::Nothing => std::thread::yield_now(),
+                    Incoming::Ended => panic!("nobody has ended"),
+                }
+            }
+            assert_eq!(sender.join().unwrap(), Ok(()));
+        });
+        while ours.send(&message, None).is_ok() {}
+        assert_eq!(ours.send_when_read(b"never"), Err(Errno::AGAIN));
     }
 
     #[test]

@@ -10,8 +10,9 @@ use rustix::process::Pid;
 use crate::board::{self, Board};
 use crate::error::Error;
 use crate::group::channel::{Channel, Incoming};
-use crate::group::message::{FromWorker, ToWorker};
+use crate::group::message::{self, FromWorker, ToWorker};
 use crate::group::template;
+use crate::python::imports;
 use crate::settings::Settings;
 use crate::sys::{self, Own, title};
 use crate::unavailable::NoPython;
@@ -158,6 +159,14 @@ impl Connections for Member {
 
     fn ended(&mut self) {
         self.tell(&FromWorker::Ended);
+    }
+
+    fn may_have_imported(&mut self) {
+        for files in message::portions(imports::take()) {
+            if let Err(errno) = self.channel.send_when_read(&FromWorker::Imported(files).encode()) {
+                log::debug(format_args!("the manager cannot be told what is imported: {errno}"));
+            }
+        }
     }
 
     fn last_done(&mut self, counts_as: Recycle, reason: &str) {

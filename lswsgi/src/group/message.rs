@@ -3,7 +3,12 @@
 //! Everything is said between processes of one program, forked from one another: no versions, native byte order. What cannot
 //! be understood is an error of ours all the same, and never a panic.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
 use crate::group::channel::MAX_MESSAGE;
+use crate::python::imports::Read;
+use crate::watch::Stamp;
 use crate::worker::Recycle;
 
 /// The manager to the template.
@@ -36,6 +41,8 @@ pub(super) enum FromTemplate {
         /// Why, in one line.
         reason: String,
     },
+    /// The application, or what there is of it, has imported these files. As many as a message holds: see [`portions`].
+    Imported(Vec<Read>),
     /// A worker has been forked.
     Forked {
         /// The slot it was forked for.
@@ -68,6 +75,8 @@ pub(super) enum FromWorker {
     Taken,
     /// Its connection has ended, or was not there to be claimed any more, and it can take another.
     Ended,
+    /// The application has imported these files.
+    Imported(Vec<Read>),
     /// It takes nothing more: its last request has ended, or it leaves without one. Its exit handlers may still run; the
     /// slot of a running worker is free.
     LastDone {
@@ -103,6 +112,7 @@ impl FromTemplate {
             Self::Ready { imported } => vec![b'R', u8::from(*imported)],
             Self::Threads { names } => text(b"T", names),
             Self::Failed { code, reason } => text(&[b'E', *code], reason),
+            Self::Imported(files) => records(files),
             Self::Forked { slot, pid } => [&[b'F'][..], &slot.to_ne_bytes(), &pid.to_ne_bytes()].concat(),
             Self::NotForked { slot, errno } => {
                 [&[b'N'][..], &slot.to_ne_bytes(), &errno.to_ne_bytes()].concat()
@@ -116,6 +126,7 @@ impl FromTemplate {
             [b'R', imported] => Ok(Self::Ready { imported: *imported != 0 }),
             [b'T', names @ ..] => Ok(Self::Threads { names: text(names) }),
             [b'E', code, reason @ ..] => Ok(Self::Failed { code: *code, reason: text(reason) }),
+            [b'I', files @ ..] => split(files).map(Self::Imported),
             [kind @ (b'F' | b'N'), rest @ ..] => {
                 let (slot, value) = rest.split_at_checked(4).ok_or(Unknown)?;
                 let (slot, value) = (u32::from_ne_bytes(number(slot)?), i32::from_ne_bytes(number(value)?));
@@ -150,6 +161,7 @@ impl FromWorker {
             Self::Ready => b"R".to_vec(),
             Self::Taken => b"T".to_vec(),
             Self::Ended => b"E".to_vec(),
+            Self::Imported(files) => records(files),
             Self::LastDone { counts_as, reason } => text(&[b'L', *counts_as as u8], reason),
         }
     }
@@ -159,6 +171,7 @@ impl FromWorker {
             b"R" => Ok(Self::Ready),
             b"T" => Ok(Self::Taken),
             b"E" => Ok(Self::Ended),
+            [b'I', files @ ..] => split(files).map(Self::Imported),
             [b'L', counts_as, reason @ ..] => {
                 let counts_as = *Recycle::ALL.get(usize::from(*counts_as)).ok_or(Unknown)?;
                 Ok(Self::LastDone { counts_as, reason: String::from_utf8_lossy(reason).into_owned() })
@@ -172,6 +185,51 @@ fn number(bytes: &[u8]) -> Result<[u8; 4], Unknown> {
     bytes.try_into().map_err(|_| Unknown)
 }
 
+/// Files in as many portions as it takes messages.
+pub(super) fn portions(files: Vec<Read>) -> Vec<Vec<Read>> {
+    let mut portions = Vec::new();
+    let (mut portion, mut size) = (Vec::new(), 1);
+    for file in files {
+        let len = record(&file).len();
+        // One whose path is that long has to do without.
+        if len >= MAX_MESSAGE {
+            continue;
+        }
+        if size + len > MAX_MESSAGE {
+            portions.push(std::mem::take(&mut portion));
+            size = 1;
+        }
+        size += len;
+        portion.push(file);
+    }
+    if !portion.is_empty() {
+        portions.push(portion);
+    }
+    portions
+}
+
+/// A file: whether it could be read, its state then, and its path with the zero behind it that none contains.
+fn record((path, stamp): &Read) -> Vec<u8> {
+    let state = stamp.map_or([0; Stamp::BYTES], Stamp::to_bytes);
+    [&[u8::from(stamp.is_some())][..], &state, path.as_os_str().as_bytes(), b"\0"].concat()
+}
+
+fn records(files: &[Read]) -> Vec<u8> {
+    std::iter::once(b'I').chain(files.iter().flat_map(record)).collect()
+}
+
+fn split(mut bytes: &[u8]) -> Result<Vec<Read>, Unknown> {
+    let mut files = Vec::new();
+    while let Some((&is_read, rest)) = bytes.split_first() {
+        let (&state, rest) = rest.split_first_chunk().ok_or(Unknown)?;
+        let end = rest.iter().position(|&byte| byte == 0).ok_or(Unknown)?;
+        let (path, rest) = rest.split_at_checked(end).ok_or(Unknown)?;
+        files.push((OsStr::from_bytes(path).into(), (is_read != 0).then(|| Stamp::from_bytes(state))));
+        bytes = rest.get(1..).unwrap_or_default();
+    }
+    Ok(files)
+}
+
 /// `text` behind `head`, as much of it as a message holds.
 fn text(head: &[u8], text: &str) -> Vec<u8> {
     let room = MAX_MESSAGE - head.len();
@@ -180,6 +238,8 @@ fn text(head: &[u8], text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
     #[test]
@@ -190,13 +250,18 @@ mod tests {
             FromTemplate::Ready { imported: true },
             FromTemplate::Threads { names: "'a', 'b'".into() },
             FromTemplate::Failed { code: 7, reason: "no module named x".into() },
+            FromTemplate::Imported(vec![
+                ("/one".into(), None),
+                ("/two words".into(), Stamp::of(Path::new("/"))),
+            ]),
             FromTemplate::Forked { slot: 1, pid: 4711 },
             FromTemplate::NotForked { slot: 2, errno: 11 },
         ] {
             assert_eq!(FromTemplate::decode(&message.encode()), Ok(message));
         }
         let last = FromWorker::LastDone { counts_as: Recycle::Idle, reason: "idle (LSAPI_MAX_IDLE)".into() };
-        for message in [FromWorker::Ready, FromWorker::Taken, FromWorker::Ended, last] {
+        let imported = FromWorker::Imported(vec![("/one".into(), None)]);
+        for message in [FromWorker::Ready, FromWorker::Taken, FromWorker::Ended, imported, last] {
             assert_eq!(FromWorker::decode(&message.encode()), Ok(message));
         }
         assert_eq!(ToWorker::decode(ToWorker::Connection.encode()), Ok(ToWorker::Connection));
@@ -209,7 +274,29 @@ mod tests {
         }
         assert_eq!(FromTemplate::decode(b"F1234567"), Err(Unknown));
         assert_eq!(FromWorker::decode(b"TT"), Err(Unknown));
+        for bytes in [&b"I1"[..], &[b'I'; 33], &[b'I'; 40]] {
+            assert_eq!(FromWorker::decode(bytes), Err(Unknown), "{bytes:?}");
+        }
         assert_eq!(ToWorker::decode(b""), Err(Unknown));
+    }
+
+    #[test]
+    fn files_of_any_number_are_told_in_messages_that_fit() {
+        let long = |len: usize| (PathBuf::from("x".repeat(len)), None);
+        let files: Vec<Read> = (1..300).map(|count| long(count * 7 % 500 + 1)).chain([long(4061)]).collect();
+        let portions = portions([files.clone(), vec![long(4062)]].concat());
+        assert!(portions.len() > 10, "{}", portions.len());
+        let mut told = Vec::new();
+        for portion in portions {
+            let message = FromTemplate::Imported(portion).encode();
+            assert!(message.len() <= MAX_MESSAGE, "{}", message.len());
+            let Ok(FromTemplate::Imported(portion)) = FromTemplate::decode(&message) else {
+                panic!("{message:?}")
+            };
+            told.extend(portion);
+        }
+        assert_eq!(told, files);
+        assert!(super::portions(Vec::new()).is_empty());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::group::forks;
 use crate::group::life::{Last, Process, Retry, Template};
 use crate::group::message::FromTemplate;
 use crate::group::workers::Measure;
+use crate::python::imports::Read;
 use crate::settings::{Load, Settings};
 use crate::watch::{Stamp, Watch};
 use crate::{exit_code, log};
@@ -66,8 +67,10 @@ pub(super) struct Source<'a> {
 }
 
 /// What the template had to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
+    /// The application has imported these files.
+    Imported(Vec<Read>),
     /// It forks workers from now on.
     Ready,
     /// The worker of this slot is that process.
@@ -209,6 +212,7 @@ impl<'a> Source<'a> {
                     self.paused_until = None;
                     events.push(Event::Ready);
                 }
+                Ok(FromTemplate::Imported(files)) => events.push(Event::Imported(files)),
                 Ok(FromTemplate::Threads { names }) => {
                     process.last = Some(Last::Threads);
                     self.load = Load::Lazy;

@@ -15,16 +15,17 @@ use crate::error::Error;
 use crate::group::channel::{Channel, Incoming};
 use crate::group::descriptors;
 use crate::group::member::Member;
-use crate::group::message::{FromTemplate, ToTemplate};
+use crate::group::message::{self, FromTemplate, ToTemplate};
 use crate::python::fork::{self, Forked};
 use crate::python::host::{Gil, Source};
 use crate::python::inspect::{self, Running};
-use crate::python::{embed, leave, load};
+use crate::python::{embed, imports, leave, load};
 use crate::settings::{Load, Settings};
 use crate::start::Start;
 use crate::sys::{self, Own};
 use crate::watch::Stamp;
 use crate::watchdog::Successor;
+use crate::worker::connections::Connections as _;
 use crate::worker::{Leave, answer, gate};
 use crate::{exit_code, log, parent, service};
 
@@ -124,7 +125,9 @@ impl Template<'_> {
         let imports = self.load != Load::Lazy && start.location.is_some();
         let mut source = None;
         if imports {
-            match load::source(py, start.location.as_ref(), self.settings) {
+            let imported = load::source(py, start.location.as_ref(), self.settings);
+            self.report_imports();
+            match imported {
                 Ok(imported) => source = Some(imported),
                 Err(error) => {
                     leave::flush(py);
@@ -147,6 +150,15 @@ impl Template<'_> {
             if imports { "application imported" } else { "workers import the application" }
         ));
         source
+    }
+
+    /// Says which files there are to be watched (`--watch`), also those of an import that has failed.
+    fn report_imports(&self) {
+        for files in message::portions(imports::take()) {
+            if let Err(errno) = self.channel.send_when_read(&FromTemplate::Imported(files).encode()) {
+                log::debug(format_args!("the manager cannot be told what is imported: {errno}"));
+            }
+        }
     }
 
     /// A fork takes only the thread along that forks.
@@ -242,7 +254,9 @@ impl Template<'_> {
             return service::serve(py, source, &mut member, self.settings, true);
         }
         let file = start.location.as_ref().and_then(|location| Stamp::of(&location.path));
-        match load::source(py, start.location.as_ref(), self.settings) {
+        let imported = load::source(py, start.location.as_ref(), self.settings);
+        member.may_have_imported();
+        match imported {
             Ok(source) => service::serve(py, source, &mut member, self.settings, true),
             Err(error) => service::serve_errors(Gil(py), &error, file, &mut member, self.settings),
         }

@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 
 use super::host::Source;
 use super::scripts::Scripts;
-use super::{leave, signals, traceback};
+use super::{imports, leave, signals, traceback};
 use crate::error::Error;
 use crate::settings::{Application, Settings};
 use crate::sys;
@@ -63,6 +63,7 @@ pub fn source<'py>(
 ) -> Result<Source<'py>, Error> {
     prepare_streams(py)
         .and_then(|()| if settings.allow_signals { Ok(()) } else { signals::refuse_handlers(py) })
+        .and_then(|()| if settings.operation.watch_imports { imports::record(py) } else { Ok(()) })
         .map_err(|error| Error::Python(error.to_string()))?;
     match (location, &settings.application) {
         (Some(location), Some(application)) => {

@@ -4,7 +4,7 @@
 //! * `fork` forks workers from the process that has done both;
 //! * [`host`] takes one request from environ to RESP_END;
 //! * `body` sends what it returns;
-//! * [`scripts`] are applications that requests name;
+//! * [`scripts`] are applications that requests name, and `imports` knows which files either has imported;
 //! * `environ`, `names` and `text` build the WSGI environment without building any string twice;
 //! * `request` and `head` are `start_response` and `write`, and what they let through;
 //! * `input` is `wsgi.input`, and `errors` is `wsgi.errors` where it goes to the server;
@@ -25,6 +25,7 @@ mod file_wrapper;
 pub(crate) mod fork;
 mod head;
 pub mod host;
+pub(crate) mod imports;
 mod input;
 pub mod inspect;
 pub(crate) mod leave;

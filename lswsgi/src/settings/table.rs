@@ -184,7 +184,7 @@ settings! {
     NO_WATCH: Flag = "no-watch" ["LSWSGI_NO_WATCH"] false, SET, "",
         "Do not reload when tmp/restart.txt in the folder of the application changes";
     WATCH: Flag = "watch" ["LSWSGI_WATCH"] false, SET, "",
-        "Reload when a Python file the application has imported changes; for development";
+        "Reload when a Python file the application has imported changes; for development. Also one worker is a group then";
     PING: UrlPath = "ping" ["LSWSGI_PING"] None, UrlPath, "",
         "A URL path that is answered with 200 without the application";
 }

@@ -30,6 +30,9 @@ pub(crate) trait Connections: Send {
     /// The one that was given last has ended, and the worker goes on.
     fn ended(&mut self) {}
 
+    /// The application may have imported something, and somebody wants to know (`--watch`).
+    fn may_have_imported(&mut self) {}
+
     /// The worker takes no more, and leaves for this reason, which is counted under that name.
     fn last_done(&mut self, _as: Recycle, _reason: &str) {}
 }

@@ -149,7 +149,7 @@ impl<H: Handler> Worker<'_, H> {
             let arrival = self.handler.detach(|| connections.next())?;
             match arrival {
                 Arrival::Connection(fd, greeting) => {
-                    let leave = self.serve_connection(fd, greeting)?;
+                    let leave = self.serve_connection(fd, greeting, connections)?;
                     self.slot.released();
                     if let Some(leave) = leave {
                         return Ok(leave);
@@ -166,7 +166,12 @@ impl<H: Handler> Worker<'_, H> {
     }
 
     /// Serves one connection. `None`: it has ended, and the process may take another.
-    fn serve_connection(&mut self, fd: OwnedFd, greeting: Greeting) -> Result<Option<Leave>, Error> {
+    fn serve_connection(
+        &mut self,
+        fd: OwnedFd,
+        greeting: Greeting,
+        connections: &mut dyn Connections,
+    ) -> Result<Option<Leave>, Error> {
         let socket = Arc::new(Socket::new(fd).map_err(Error::system("cannot prepare the connection"))?);
         if socket.is_hung_up() {
             // The server has given this connection up and has sent its request, if any, on another one.
@@ -179,7 +184,11 @@ impl<H: Handler> Worker<'_, H> {
         }
         self.exchange.connect(self.handler, Some(socket));
         let leave = loop {
-            match self.serve_request() {
+            let step = self.serve_request();
+            if self.settings.operation.watch_imports {
+                connections.may_have_imported();
+            }
+            match step {
                 Step::Next => {}
                 Step::ConnectionEnded => break None,
                 Step::Leave(leave) => break Some(leave),

@@ -22,3 +22,4 @@ mod support;
 mod template;
 mod traffic;
 mod wake_ups;
+mod watch;

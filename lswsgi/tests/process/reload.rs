@@ -125,6 +125,14 @@ fn one_that_nobody_would_replace_stays_and_says_why() {
 }
 
 #[test]
+fn watching_imports_takes_a_group() {
+    let (worker, mut connection) = Start::application(APPLICATION).arg("--watch").connected();
+    let line = worker.wait_log("--watch");
+    assert!(line.contains(" warning: ") && line.contains("takes a listening socket"), "{line}");
+    assert_eq!(connection.get("/").text(), "ok");
+}
+
+#[test]
 fn an_application_that_could_not_be_imported_makes_way_as_well() {
     let (mut worker, mut connection) = with_tmp("raise ValueError").connected();
     assert_eq!(connection.get("/").status, 500);

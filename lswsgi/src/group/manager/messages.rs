@@ -16,6 +16,7 @@ impl Manager<'_> {
     pub(super) fn read_template(&mut self, now: Instant) {
         for event in self.source.read(now) {
             match event {
+                Event::Imported(files) => self.files.add(files, now),
                 Event::Ready => {
                     self.was_ready = true;
                     let stand_ins = self.workers.staying().filter(|(_, worker)| worker.stand_in);
@@ -86,6 +87,7 @@ impl Manager<'_> {
                     link.copy = None;
                     self.connection_ended(slot, now);
                 }
+                Ok(FromWorker::Imported(files)) => self.files.add(files, now),
                 Ok(FromWorker::LastDone { counts_as, reason }) => {
                     self.last_done(slot, Some((counts_as, reason)), now);
                 }
