@@ -23,10 +23,20 @@ const LOOK: Duration = Duration::from_secs(1);
 /// So many times the quiet that is waited for is the longest one waits for it.
 const MOST_QUIETS: u32 = 10;
 
-/// What happens in a folder when a file is made, written, touched, or put in the place of another. A file that goes is missed
-/// when another comes.
-const ENTRIES: WatchFlags =
-    WatchFlags::CREATE.union(WatchFlags::MOVED_TO).union(WatchFlags::CLOSE_WRITE).union(WatchFlags::ATTRIB);
+/// How long one does not listen after events of other files in the folders. Applications write logs and sessions there, and
+/// nobody should wake for each line.
+const REST: Duration = Duration::from_millis(100);
+
+/// Most events that are taken in at a time.
+const MOST_EVENTS: usize = 1000;
+
+/// What happens in a folder when a file is made, written, touched (MODIFY, if only the time of change is set), or put in the
+/// place of another. A file that goes is missed when another comes.
+const ENTRIES: WatchFlags = WatchFlags::CREATE
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::MODIFY)
+    .union(WatchFlags::CLOSE_WRITE)
+    .union(WatchFlags::ATTRIB);
 
 /// What happens to a folder when its path does not lead to it any more.
 const ITSELF: WatchFlags = WatchFlags::MOVE_SELF.union(WatchFlags::DELETE_SELF);
@@ -69,6 +79,8 @@ pub(crate) struct FileEvents {
     inotify: Option<OwnedFd>,
     /// It tells of all folders.
     tells_all: bool,
+    /// Until when one does not listen.
+    resting: Option<Instant>,
     /// Device and inode of the folders when the watches were set up.
     identities: Vec<Option<(u64, u64)>>,
     /// When to look, if events alone do not tell.
@@ -86,6 +98,7 @@ impl FileEvents {
             untold: None,
             inotify: None,
             tells_all: false,
+            resting: None,
             identities: Vec::new(),
             next_look: None,
         }
@@ -111,24 +124,28 @@ impl FileEvents {
         self.next_look = self.first_look(now);
     }
 
-    /// Readable when something has happened.
+    /// Readable when something has happened. `None`: one need not wait for that now.
     pub(crate) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.inotify.as_ref().map(|inotify| inotify.as_fd())
+        self.inotify.as_ref().filter(|_| self.resting.is_none()).map(|inotify| inotify.as_fd())
     }
 
     /// When to come back at the latest; `None`: when [`poll_fd`](Self::poll_fd) is readable.
     pub(crate) fn due(&self) -> Option<Instant> {
         let told = self.untold.map(|untold| self.told_at(untold));
-        told.into_iter().chain(self.next_look).min()
+        [told, self.next_look, self.resting].into_iter().flatten().min()
     }
 
     /// Takes in what has happened. Returns whether it is time to see what has become of the files.
     pub(crate) fn may_have_changed(&mut self, now: Instant) -> bool {
-        let (touched, lost) = self.read();
-        if lost {
+        self.resting = self.resting.filter(|&until| now < until);
+        let happened = if self.resting.is_some() { None } else { self.read() };
+        if happened == Some(Happened::Elsewhere) {
+            self.resting = Some(now + REST);
+        }
+        if happened == Some(Happened::Lost) {
             self.set_up(now);
         }
-        if touched || lost {
+        if matches!(happened, Some(Happened::Here | Happened::Lost)) {
             self.happened(now);
             // One of them may be a link now, or none any more.
             self.next_look = self.first_look(now);
@@ -180,20 +197,36 @@ impl FileEvents {
             .then(|| self.next_look.unwrap_or(now + LOOK))
     }
 
-    /// Whether any of the files was touched, and whether watches were lost.
-    fn read(&self) -> (bool, bool) {
-        let Some(inotify) = &self.inotify else { return (false, false) };
+    /// The most important of what has happened.
+    fn read(&self) -> Option<Happened> {
         let mut buffer = [MaybeUninit::uninit(); 4096];
-        let mut reader = Reader::new(inotify, &mut buffer);
-        let (mut touched, mut lost) = (false, false);
-        // Nothing is left, or nothing can be read: a look would not be better.
-        while let Ok(event) = reader.next() {
-            lost |= event.events().intersects(LOST);
+        let mut reader = Reader::new(self.inotify.as_ref()?, &mut buffer);
+        let mut happened = None;
+        for _ in 0..MOST_EVENTS {
+            // Nothing is left, or nothing can be read: a look would not be better.
+            let Ok(event) = reader.next() else { break };
             let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
-            touched |= name.is_some_and(|name| self.names.contains(name));
+            happened = happened.max(Some(if event.events().intersects(LOST) {
+                Happened::Lost
+            } else if name.is_some_and(|name| self.names.contains(name)) {
+                Happened::Here
+            } else {
+                Happened::Elsewhere
+            }));
         }
-        (touched, lost)
+        happened
     }
+}
+
+/// What there are events of, the less important first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Happened {
+    /// Other files in the folders.
+    Elsewhere,
+    /// The files.
+    Here,
+    /// The watches themselves.
+    Lost,
 }
 
 /// Device and inode of what the paths lead to.
@@ -249,6 +282,25 @@ mod tests {
         for kind in [0xef53, 0x0102_1994, 0x794c_7630, 0x9123_683e_u32 as FsWord] {
             assert!(!is_remote(kind), "{kind:#x}");
         }
+    }
+
+    #[test]
+    fn nobody_wakes_for_each_event_of_other_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let start = Instant::now();
+        let mut events = FileEvents::new(Duration::ZERO);
+        events.add(std::iter::once(&path), start);
+        std::fs::write(dir.path().join("other"), "").unwrap();
+        assert!(!events.may_have_changed(start));
+        assert!(events.poll_fd().is_none());
+        assert_eq!(events.due(), Some(start + REST));
+        std::fs::write(dir.path().join("other"), "").unwrap();
+        std::fs::write(&path, "").unwrap();
+        assert!(!events.may_have_changed(start + REST / 2));
+        assert!(events.may_have_changed(start + REST));
+        assert!(events.poll_fd().is_some());
+        assert_eq!(events.due(), None);
     }
 
     #[test]

@@ -143,7 +143,7 @@ mod tests {
         match fs::File::create_new(path) {
             Ok(_) => {}
             Err(_) => {
-                let file = fs::File::options().append(true).open(path).unwrap();
+                let file = fs::File::open(path).unwrap();
                 let later = file.metadata().unwrap().modified().unwrap() + Duration::from_secs(1);
                 file.set_modified(later).unwrap();
             }

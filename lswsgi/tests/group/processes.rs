@@ -49,3 +49,10 @@ pub(crate) fn writers(pipe: &str) -> Vec<u32> {
 pub(crate) fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
+
+/// How often a process has waited for something.
+pub(crate) fn waits(pid: u32) -> u64 {
+    let status = read(pid, "status").expect("the process runs");
+    let waits = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    waits.and_then(|waits| waits.trim().parse().ok()).expect("a number")
+}

@@ -1,23 +1,62 @@
 //! `tmp/restart.txt`: whoever touches it asks for new code.
 
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
 use crate::group::{Group, application};
+use crate::processes;
 
 const SOURCE: &str = "def application(environ, start_response):\n\
     \x20   start_response('200 OK', [])\n\
     \x20   return [b'ok']\n";
 
+/// Makes it, or touches it. One change, however busy the machine is.
+fn touch(dir: &Path) {
+    let path = dir.join("tmp/restart.txt");
+    if fs::File::create_new(&path).is_err() {
+        // Not by the clock, which has ticks.
+        let before = path.metadata().unwrap().modified().unwrap();
+        fs::File::open(&path).unwrap().set_modified(before + Duration::from_secs(1)).unwrap();
+    }
+}
+
 #[test]
-fn a_change_of_restart_txt_asks_for_a_reload_once() {
+fn each_change_of_restart_txt_asks_for_one_reload() {
     let start = application(SOURCE, 2);
-    std::fs::create_dir(start.dir().join("tmp")).unwrap();
+    fs::create_dir(start.dir().join("tmp")).unwrap();
     let group = Group::start(start);
     group.log("template ready");
-    let path = group.dir().join("tmp/restart.txt");
     for count in 1..=3 {
-        std::fs::File::options().create(true).append(true).open(&path).unwrap();
-        let time = std::time::SystemTime::now() - std::time::Duration::from_secs(count);
-        std::fs::File::open(&path).unwrap().set_modified(time).unwrap();
-        group.logs(count as usize, "tmp/restart.txt has changed");
+        touch(group.dir());
+        group.logs(count, "tmp/restart.txt has changed");
     }
     assert_eq!(group.connect().get("/").text(), "ok");
+    assert_eq!(group.said().matches("tmp/restart.txt has changed").count(), 3, "{}", group.said());
+}
+
+/// How often the manager wakes while nothing happens for some looks' time.
+fn wakes(group: &Group) -> u64 {
+    group.log("template ready");
+    let count = || processes::waits(group.pid());
+    // Whatever it still has to do.
+    std::thread::sleep(Duration::from_millis(300));
+    let before = count();
+    std::thread::sleep(Duration::from_millis(2500));
+    count() - before
+}
+
+#[test]
+fn an_idle_manager_wakes_only_where_it_has_to_look() {
+    let (with, without) = (application(SOURCE, 2), application(SOURCE, 2));
+    fs::create_dir(with.dir().join("tmp")).unwrap();
+    let (with, without) = (Group::start(with), Group::start(without));
+    assert_eq!(wakes(&with), 0, "events tell");
+    let count = wakes(&without);
+    assert!((1..=4).contains(&count), "once a second, not {count} times");
+    // Time that is set by hand may be in the past as well.
+    fs::create_dir(without.dir().join("tmp")).unwrap();
+    let path = without.dir().join("tmp/restart.txt");
+    fs::File::create_new(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    without.log("tmp/restart.txt has changed");
 }
