@@ -32,30 +32,6 @@ fn reasons(group: &Group) -> HashMap<u32, String> {
     reasons
 }
 
-/// Does `what`, which is told how many requests have been sent, while they are sent; they end when it returns.
-fn meanwhile(group: &Group, what: impl FnOnce(&dyn Fn() -> u64)) -> traffic::Outcome {
-    /// Also when `what` panics: otherwise the requests never end.
-    struct Over<'a>(&'a AtomicBool);
-    impl Drop for Over<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
-        }
-    }
-    let (over, sent) = (AtomicBool::new(false), AtomicU64::new(0));
-    let go_on = |id| {
-        sent.fetch_max(id, Ordering::Relaxed);
-        !over.load(Ordering::Relaxed)
-    };
-    std::thread::scope(|scope| {
-        let sender = scope.spawn(|| traffic::send(group, go_on));
-        {
-            let _over = Over(&over);
-            what(&|| sent.load(Ordering::Relaxed));
-        }
-        sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
-
 #[test]
 fn twenty_thousand_requests_are_answered_and_run_once_while_workers_are_recycled() {
     const REQUESTS: u64 = 20_000;
@@ -91,19 +67,23 @@ fn of_fifty_workers_that_are_killed_only_the_requests_in_flight_are_lost() {
     const KILLS: usize = 50;
     let group = recycling("0.002");
     let killed = Mutex::new(HashSet::new());
-    let outcome = meanwhile(&group, |_| {
-        while killed.lock().unwrap().len() < KILLS {
-            let workers = group::eventually(&group, "a worker", || {
-                Some(group.workers()).filter(|workers| !workers.is_empty())
-            });
-            let worker = workers[fastrand::usize(..workers.len())];
-            // The table may still have one that is being reaped.
-            if killed.lock().unwrap().insert(worker) {
-                group::send(worker, Signal::KILL);
-                std::thread::sleep(Duration::from_millis(fastrand::u64(5..30)));
+    let outcome = traffic::meanwhile(
+        &group,
+        |_| (),
+        |_| {
+            while killed.lock().unwrap().len() < KILLS {
+                let workers = group::eventually(&group, "a worker", || {
+                    Some(group.workers()).filter(|workers| !workers.is_empty())
+                });
+                let worker = workers[fastrand::usize(..workers.len())];
+                // The table may still have one that is being reaped.
+                if killed.lock().unwrap().insert(worker) {
+                    group::send(worker, Signal::KILL);
+                    std::thread::sleep(Duration::from_millis(fastrand::u64(5..30)));
+                }
             }
-        }
-    });
+        },
+    );
     let killed = killed.into_inner().unwrap();
     outcome.expect_once();
     assert!(outcome.lost.len() <= KILLS, "{:#?}", outcome.lost);
@@ -134,17 +114,21 @@ fn of_fifty_workers_that_are_killed_only_the_requests_in_flight_are_lost() {
 fn nothing_is_lost_when_the_template_is_killed_and_another_is_there_within_two_seconds() {
     const KILLS: usize = 10;
     let group = recycling("0.001");
-    let outcome = meanwhile(&group, |sent| {
-        for kill in 1..=KILLS {
-            group.logs(kill, "template ready");
-            // Each of them has had to fork workers.
-            let before = sent();
-            group::eventually(&group, "more requests", || (sent() > before + 200).then_some(()));
-            let template = group::eventually(&group, "a template", || group.template());
-            group::send(template, Signal::KILL);
-            group.logs_within(Duration::from_secs(2), kill + 1, "template ready");
-        }
-    });
+    let outcome = traffic::meanwhile(
+        &group,
+        |_| (),
+        |sent| {
+            for kill in 1..=KILLS {
+                group.logs(kill, "template ready");
+                // Each of them has had to fork workers.
+                let before = sent();
+                group::eventually(&group, "more requests", || (sent() > before + 200).then_some(()));
+                let template = group::eventually(&group, "a template", || group.template());
+                group::send(template, Signal::KILL);
+                group.logs_within(Duration::from_secs(2), kill + 1, "template ready");
+            }
+        },
+    );
     outcome.expect_all();
     let said = group.said();
     let killed =

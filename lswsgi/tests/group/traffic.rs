@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::group::Group;
 use crate::pool::{Lost, Pool, tended};
+use crate::support::Response;
 
 /// Connections that are in use at the same time.
 pub(crate) const CONNECTIONS: usize = 8;
@@ -43,6 +44,14 @@ pub(crate) struct Outcome {
 
 /// Sends requests over [`CONNECTIONS`] connections as long as `go_on` says so for the next id.
 pub(crate) fn send(group: &Group, go_on: impl Fn(u64) -> bool + Sync) -> Outcome {
+    send_and_see(group, go_on, |_| ())
+}
+
+fn send_and_see(
+    group: &Group,
+    go_on: impl Fn(u64) -> bool + Sync,
+    see: impl Fn(&Response) + Sync,
+) -> Outcome {
     let pools = [Pool::new(group.socket().to_owned())];
     let [pool] = &pools;
     let next = AtomicU64::new(0);
@@ -55,7 +64,10 @@ pub(crate) fn send(group: &Group, go_on: impl Fn(u64) -> bool + Sync) -> Outcome
             }
             sent.fetch_max(id + 1, Ordering::Relaxed);
             match pool.get(&format!("/?{id}")) {
-                Ok(response) => assert_eq!(response.status, 200, "{response:?}\n{}", group.said()),
+                Ok(response) => {
+                    assert_eq!(response.status, 200, "{response:?}\n{}", group.said());
+                    see(&response);
+                }
                 Err(failed) => {
                     lost.lock().expect("no thread panics with the lock").insert(id, failed);
                 }
@@ -70,6 +82,35 @@ pub(crate) fn send(group: &Group, go_on: impl Fn(u64) -> bool + Sync) -> Outcome
         lost: lost.into_inner().expect("no thread panics with the lock"),
         ran: read(group.dir()),
     }
+}
+
+/// Does `what`, which is told how many requests have been sent, while they are sent and `see` is shown the answers; they end
+/// when it returns.
+pub(crate) fn meanwhile(
+    group: &Group,
+    see: impl Fn(&Response) + Sync,
+    what: impl FnOnce(&dyn Fn() -> u64),
+) -> Outcome {
+    /// Also when `what` panics: otherwise the requests never end.
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let (over, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+    let go_on = |id| {
+        sent.fetch_max(id, Ordering::Relaxed);
+        !over.load(Ordering::Relaxed)
+    };
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| send_and_see(group, go_on, &see));
+        {
+            let _over = Over(&over);
+            what(&|| sent.load(Ordering::Relaxed));
+        }
+        sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn read(dir: &Path) -> HashMap<u64, Vec<u32>> {
