@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::ctl::Ctl;
 use crate::exit_code;
 use crate::settings::Given;
 
@@ -55,6 +56,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+
+    /// Ask a running group how it is, or tell it to reload or stop
+    Ctl(Ctl),
 }
 
 /// How to serve.
@@ -102,6 +106,7 @@ Examples:
   lswsgi -m wsgi.py:app -a /tmp/app.sock         listening by itself, for a test
   lswsgi -m wsgi.py -a '*:9000' --children 8     a group of up to 8 workers, over TCP
   lswsgi check -m wsgi.py                        would it start, and in which Python?
+  lswsgi ctl status                              what a running group does, and its workers
   lswsgi --print-config                          what is configured, and where";
 
 /// Parses the command line. Help and version are printed and end with [`exit_code::OK`], mistakes with

@@ -2,25 +2,20 @@
 //!
 //! Leaves accepting and serving to [`worker`](crate::worker).
 
-use std::ffi::CString;
 use std::fmt;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, getpeername, socket_with, sockopt,
-};
-use rustix::process::{Pid, getpid};
+use rustix::net::{SocketType, getpeername, sockopt};
 
 use crate::error::Error;
+use crate::socket_file::{self, SocketFile};
 use crate::sys::{self, Own};
 
 /// What there is to serve.
@@ -43,14 +38,6 @@ pub struct Listener {
     file: Option<&'static SocketFile>,
 }
 
-/// A socket file, and the process that has made it.
-#[derive(Debug)]
-struct SocketFile {
-    path: CString,
-    device_and_inode: (u64, u64),
-    process: Pid,
-}
-
 /// Ours, for ends at which nothing is dropped. A process binds one.
 static FILE: OnceLock<&SocketFile> = OnceLock::new();
 
@@ -58,19 +45,6 @@ static FILE: OnceLock<&SocketFile> = OnceLock::new();
 pub(crate) fn remove_socket_file() {
     if let Some(file) = FILE.get() {
         file.remove();
-    }
-}
-
-impl SocketFile {
-    /// Removes the file, unless another process has made it or something else has taken its place.
-    fn remove(&self) {
-        let is_ours = self.process == getpid()
-            && rustix::fs::lstat(&*self.path)
-                .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == self.device_and_inode);
-        if is_ours {
-            // Nothing is left to be done about a failure while leaving.
-            let _ = rustix::fs::unlink(&*self.path);
-        }
     }
 }
 
@@ -138,45 +112,13 @@ impl fmt::Display for Endpoint {
 }
 
 fn bind_unix(path: &Path) -> Result<Listener, String> {
-    clear_stale_socket(path)?;
-    let listener = UnixListener::bind(path).map_err(|error| error.to_string())?;
-    let identity = std::fs::symlink_metadata(path).map_err(|error| error.to_string())?;
-    let device_and_inode = (identity.dev(), identity.ino());
-    let name = CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
+    socket_file::clear_stale(path).map_err(|there| there.to_string())?;
+    let bind = || -> io::Result<_> { Ok((UnixListener::bind(path)?, SocketFile::of(path)?)) };
+    let (listener, file) = bind().map_err(|error| error.to_string())?;
     // Kept for as long as the process lives, because a signal handler may want it at any time.
-    let file = &*Box::leak(Box::new(SocketFile { path: name, device_and_inode, process: getpid() }));
+    let file = &*Box::leak(Box::new(file));
     FILE.get_or_init(|| file);
     Ok(Listener::new(listener.into(), &path.to_string_lossy(), Some(file)))
-}
-
-/// Removes a socket file that nobody serves any more. Anything else in the way is left alone and reported.
-fn clear_stale_socket(path: &Path) -> Result<(), String> {
-    let metadata = match std::fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error.to_string()),
-    };
-    if !metadata.file_type().is_socket() {
-        return Err("a file that is not a socket is in the way; remove it or choose another path".to_owned());
-    }
-    match try_connect(path) {
-        Err(Errno::CONNREFUSED) => {
-            std::fs::remove_file(path).map_err(|error| format!("cannot remove the stale socket: {error}"))
-        }
-        // Also when connecting fails for another reason, such as a full backlog or missing permission: somebody is there.
-        _ => Err("another process is serving this socket; stop it or choose another path".to_owned()),
-    }
-}
-
-/// Connects without waiting: a server whose backlog is full would keep us waiting until it takes a connection.
-fn try_connect(path: &Path) -> Result<(), Errno> {
-    let socket = socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-        None,
-    )?;
-    connect(&socket, &SocketAddrUnix::new(path)?)
 }
 
 /// The addresses `HOST:PORT`, `*:PORT` or `[V6]:PORT` stand for.

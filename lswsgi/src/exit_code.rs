@@ -29,3 +29,15 @@ pub const THREADS: u8 = 9;
 
 /// A request was over LSAPI_MAX_PROCESS_TIME: the process has answered for it and ended.
 pub const RUNAWAY: u8 = 10;
+
+/// `lswsgi ctl`: there is no such group: no control socket, nobody who listens on it, or it has ended.
+pub const NO_GROUP: u8 = 11;
+
+/// `lswsgi ctl`: the group refused, the socket may not be used, or the answer cannot be understood.
+pub const REFUSED: u8 = 12;
+
+/// `lswsgi ctl`: no answer in time, or a reload or stop that has not ended by then.
+pub const TIMEOUT: u8 = 13;
+
+/// `lswsgi ctl reload`: the new code cannot be used, and the old code serves on.
+pub const NOT_RELOADED: u8 = 14;

@@ -7,7 +7,8 @@
 //! * [`log`](mod@log) and `stderr_log`: the runtime's own log, and a file instead of standard error;
 //! * [`run`] and `start`: the life of a process, and what is found before Python starts;
 //! * [`check`](mod@check): all of that without serving;
-//! * [`endpoint`]: the socket on fd 0, or one bound by `--address`;
+//! * [`endpoint`]: the socket on fd 0, or one bound by `--address`; `socket_file`: its file;
+//! * `control`: the socket a group is operated by, and [`ctl`]: its other end;
 //! * [`venv`]: which Python installation is used;
 //! * `service`: serving what has been imported, or errors for what could not be;
 //! * `unavailable` and `watch`: answering for an application that cannot be used, until that may have changed;
@@ -30,6 +31,9 @@ pub mod access_log;
 mod board;
 pub mod check;
 pub mod cli;
+mod control;
+pub mod ctl;
+
 pub mod endpoint;
 pub mod error;
 pub mod exit_code;
@@ -45,6 +49,7 @@ mod rss;
 pub mod run;
 mod service;
 pub mod settings;
+mod socket_file;
 mod start;
 mod stderr_log;
 #[expect(

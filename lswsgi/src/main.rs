@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     };
     let result = match &line.command {
         Some(Command::Check { arguments, json }) => lswsgi::check::check(arguments, *json),
+        Some(Command::Ctl(ctl)) => return ExitCode::from(lswsgi::ctl::run(ctl)),
         None if line.print_config => lswsgi::settings::print_config(&line.arguments, line.json),
         None => lswsgi::run::run(&line.arguments),
     };

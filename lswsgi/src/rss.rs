@@ -1,7 +1,9 @@
-//! How much memory this process has: its resident set size.
+//! How much memory a process has: its resident set size.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+
+use rustix::process::Pid;
 
 /// Tells how much, at the price of one system call.
 #[derive(Debug)]
@@ -16,8 +18,20 @@ impl Rss {
     /// # Errors
     /// Where there is no `/proc`.
     pub(crate) fn own() -> std::io::Result<Self> {
+        Self::open("/proc/self/statm")
+    }
+
+    /// That of process `pid`.
+    ///
+    /// # Errors
+    /// Where there is no `/proc`, or no such process.
+    pub(crate) fn of(pid: Pid) -> std::io::Result<Self> {
+        Self::open(&format!("/proc/{}/statm", pid.as_raw_pid()))
+    }
+
+    fn open(statm: &str) -> std::io::Result<Self> {
         let page = u64::try_from(rustix::param::page_size()).unwrap_or(u64::MAX);
-        Ok(Self { statm: File::open("/proc/self/statm")?, page })
+        Ok(Self { statm: File::open(statm)?, page })
     }
 
     /// Bytes of memory it has, with what it shares with others. `None`: the kernel does not tell.

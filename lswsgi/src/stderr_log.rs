@@ -42,6 +42,13 @@ pub(crate) fn divert(path: &Path) -> Result<(), NotDiverted> {
         .map_err(|errno| NotDiverted::Unusable { path: path.to_owned(), source: errno.into() })
 }
 
+/// The file standard error is, if it is one.
+pub(crate) fn current() -> Option<PathBuf> {
+    let path = std::fs::read_link("/proc/self/fd/2").ok()?;
+    // Other than a pipe or a socket, it has a path; unless it was removed, there is a file there.
+    path.metadata().is_ok_and(|there| there.is_file()).then_some(path)
+}
+
 /// Opens the file for appending, and makes it if it is not there.
 fn open(path: &Path) -> Result<File, NotDiverted> {
     let unusable = |source| NotDiverted::Unusable { path: path.to_owned(), source };

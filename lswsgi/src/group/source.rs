@@ -117,6 +117,16 @@ impl<'a> Source<'a> {
         self.template.process().is_some_and(|process| process.pid == pid)
     }
 
+    /// The template there is, and since when.
+    pub(super) fn template(&self) -> Option<(Pid, Instant)> {
+        self.template.process().map(|process| (process.pid, process.since))
+    }
+
+    /// Why requests are answered with an error, if they are.
+    pub(super) fn failure(&self) -> Option<&Error> {
+        self.is_failing().then_some(&self.reason)
+    }
+
     /// Whether there is a template.
     pub(super) fn has_template(&self) -> bool {
         self.template.process().is_some()

@@ -58,6 +58,8 @@ pub(super) struct Worker {
     pub(super) taken: bool,
     /// It has not taken one in time, so that another got it, and it has not said that it knows.
     pub(super) is_late: bool,
+    /// When it was asked for.
+    pub(super) born: Instant,
     /// When phase or connection changed last.
     pub(super) since: Instant,
     /// What it has been told and has not reported done.
@@ -87,6 +89,7 @@ impl Worker {
             holds: false,
             taken: false,
             is_late: false,
+            born: now,
             since: now,
             order: Order::None,
             ordered_at: now,

@@ -8,14 +8,17 @@
 //! * `upkeep`: workers that are not needed, those that are missing, and those that do not do as they should;
 //! * `reaping`: processes that have ended;
 //! * `reloading`: new code;
+//! * `control`: what is asked over the control socket; `status`: how the group is;
 //! * `watching`: files that ask for it when they change;
 //! * `stopping`: signals, and the end of the group.
 
+mod control;
 mod messages;
 mod placing;
 mod reaping;
 mod reloading;
 mod run;
+mod status;
 mod stopping;
 mod upkeep;
 mod watching;

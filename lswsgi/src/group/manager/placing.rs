@@ -146,6 +146,7 @@ impl Manager<'_> {
     pub(super) fn fork(&mut self, now: Instant) -> Option<usize> {
         let slot = self.workers.free_slot(self.board.slots.len())?;
         self.board.slots.get(slot)?.reset();
+        self.slots_used = self.slots_used.max(slot + 1);
         let (channel, pid) = self.source.fork(slot, now)?;
         let mut worker = Worker::new(pid.is_some(), self.policy.expires(now, chance()), now);
         worker.pid = pid;

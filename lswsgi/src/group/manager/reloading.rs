@@ -27,6 +27,11 @@ impl Manager<'_> {
         Ticket(0)
     }
 
+    /// Whether one is under way.
+    pub(super) fn is_reloading(&self) -> bool {
+        false
+    }
+
     /// What has become of one. Outcomes are kept for the last attempt only: whoever asks later than the next is told that.
     pub(super) fn outcome(&self, _ticket: Ticket) -> Outcome {
         Outcome::Failed("reloading is not there yet".to_owned())

@@ -8,7 +8,9 @@ use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
 
+use super::control::Waiting;
 use crate::board::{Board, Order};
+use crate::control::Control;
 use crate::endpoint::{Endpoint, Listener};
 use crate::error::Error;
 use crate::group::channel::Channel;
@@ -56,6 +58,11 @@ pub(super) struct Manager<'a> {
     pub(super) memory: OutOfMemory,
     pub(super) gauge: Gauge,
     pub(super) tally: Tally,
+    /// Slots of the board that have been in use: memory of the others has never been touched.
+    pub(super) slots_used: usize,
+    pub(super) control: Control<'a>,
+    /// Who waits for the end of a reload.
+    pub(super) reloads: Vec<Waiting>,
     /// Files that ask for new code when they change.
     pub(super) files: WatchedFiles,
     /// Since when the group stops.
@@ -114,6 +121,9 @@ pub(crate) fn run(settings: &Settings, listener: Listener, by_hand: bool) -> Res
         memory: OutOfMemory::new(),
         gauge: Gauge::new(settings.group.min_free_memory),
         tally: Tally::new(),
+        slots_used: 0,
+        control: Control::new(settings, Instant::now()),
+        reloads: Vec::new(),
         files: WatchedFiles::of(settings, Instant::now()),
         stopping: None,
         interrupted: false,
@@ -139,6 +149,7 @@ impl Manager<'_> {
             self.trim(now);
             self.punish(now);
             self.finish_stop(now);
+            self.tend_control(now);
             if self.stopping.is_some() && self.workers.is_empty() && !self.source.has_template() {
                 return Ok(());
             }
@@ -161,6 +172,9 @@ impl Manager<'_> {
         let channels = self.links.values().filter_map(|link| link.channel.as_ref());
         fds.extend(channels.map(|channel| PollFd::new(channel, PollFlags::IN)));
         fds.extend(self.files.poll_fd().map(|files| PollFd::from_borrowed_fd(files, PollFlags::IN)));
+        let control = fds.len();
+        fds.extend(self.control.poll_fds(now));
+        let control = control..fds.len();
         fds.extend(listener.as_ref().map(|listener| PollFd::new(listener, PollFlags::IN)));
         // A little more than asked for: what is due must be due then.
         let timeout = timeout.and_then(|timeout| (timeout + Duration::from_micros(100)).try_into().ok());
@@ -169,7 +183,10 @@ impl Manager<'_> {
             Err(errno) => return Err(Error::system("cannot wait for connections")(errno)),
         }
         let knocks = listener.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty());
+        let control = fds.get(control).unwrap_or_default().iter().map(PollFd::revents);
+        let control: Vec<PollFlags> = control.collect();
         self.door.knocking |= knocks;
+        self.control.polled(now, &control);
         Ok(())
     }
 
@@ -202,6 +219,7 @@ impl Manager<'_> {
                 failed = self.reaped(pid, status, now).or(failed);
             }
         }
+        self.serve_control(now);
         failed
     }
 
@@ -218,6 +236,7 @@ impl Manager<'_> {
             pgrp.map(|limit| self.childless + limit),
             stop,
             self.files.due(),
+            self.control.due(),
             self.policy.next_look(&self.workers, now, self.stopping),
         ]
         .into_iter()

@@ -20,6 +20,7 @@ impl Manager<'_> {
             Signal::SIGINT if self.interrupted => {
                 log::warning(format_args!("interrupted again: leaving at once"));
                 self.source.close();
+                self.control.close();
                 for (_, worker) in self.workers.iter() {
                     let _ = worker.pid.map(|pid| kill_process(pid, rustix::process::Signal::KILL));
                 }
@@ -33,9 +34,7 @@ impl Manager<'_> {
                 self.reload(&format!("SIGHUP from {}", sender(from)), now);
             }
             Signal::SIGQUIT => {
-                for (_, worker) in self.workers.iter() {
-                    let _ = worker.pid.map(|pid| kill_process(pid, rustix::process::Signal::QUIT));
-                }
+                self.dump_stacks();
             }
             _ => {}
         }
