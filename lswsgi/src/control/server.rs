@@ -163,22 +163,33 @@ impl<'a> Control<'a> {
         }
         self.has_news = false;
         let mut requests = Vec::new();
-        let mut advance = |id: Id, client: &mut Client| {
+        self.clients.retain(|&id, client| {
             requests.extend(client.advance(now).map(|request| (id, request)));
             !client.is_over()
-        };
-        self.clients.retain(|&id, client| advance(id, client));
-        while let Some(stream) = self.accept(now) {
+        });
+        loop {
+            let oldest = self.clients.iter().find(|(_, client)| client.is_reading()).map(|(&id, _)| id);
+            let has_room = self.clients.len() < MOST_CLIENTS || oldest.is_some();
+            // Those who will be answered in a moment make room for whoever is still outside.
+            if !has_room && !requests.is_empty() {
+                self.has_news = true;
+                break;
+            }
+            let Some(stream) = self.accept(now) else { break };
             let mut client = Client::new(stream, now);
-            if !self.make_room() {
+            if !has_room {
                 let message = format!("{MOST_CLIENTS} others are waiting for answers; try again later");
                 client.answer(&Answer::<()>::refuse(Kind::Busy, message).encode(), Then::Close, now);
                 continue;
             }
+            if self.clients.len() >= MOST_CLIENTS {
+                oldest.and_then(|oldest| self.clients.remove(&oldest));
+            }
             let id = Id(self.next_id);
             self.next_id += 1;
             // Most have sent their request already.
-            if advance(id, &mut client) {
+            requests.extend(client.advance(now).map(|request| (id, request)));
+            if !client.is_over() {
                 self.clients.insert(id, client);
             }
         }
@@ -242,14 +253,5 @@ impl<'a> Control<'a> {
             ));
         }
         Some(refusal)
-    }
-
-    /// Makes room for one more. Returns whether there is.
-    fn make_room(&mut self) -> bool {
-        if self.clients.len() < MOST_CLIENTS {
-            return true;
-        }
-        let oldest = self.clients.iter().find(|(_, client)| client.is_reading()).map(|(&id, _)| id);
-        oldest.is_some_and(|oldest| self.clients.remove(&oldest).is_some())
     }
 }

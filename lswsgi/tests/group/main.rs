@@ -1,6 +1,7 @@
 //! Tests of a process group from outside: manager, template and workers, spoken to in LSAPI and seen in `/proc`.
 
 mod bad_template;
+mod control;
 mod core_dumps;
 mod fork_safety;
 mod group;
