@@ -4,6 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use lsapi::RequestBuilder;
+use rustix::process::Signal;
+
 use crate::group::{Group, application};
 use crate::processes;
 
@@ -33,6 +36,32 @@ fn each_change_of_restart_txt_asks_for_one_reload() {
     }
     assert_eq!(group.connect().get("/").text(), "ok");
     assert_eq!(group.said().matches("tmp/restart.txt has changed").count(), 3, "{}", group.said());
+}
+
+#[test]
+fn a_stop_that_follows_as_the_server_sends_it_ends_the_group_after_its_requests() {
+    let source = "import os, time\n\
+        def application(environ, start_response):\n\
+        \x20   print('running', flush=True)\n\
+        \x20   while not os.path.exists('go'): time.sleep(.005)\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'ok']\n";
+    let start = application(source, 2);
+    fs::create_dir(start.dir().join("tmp")).unwrap();
+    let mut group = Group::start(start);
+    let mut connection = group.connect();
+    connection.send(&RequestBuilder::get("/").encode());
+    group.log("running");
+    touch(group.dir());
+    group.log("tmp/restart.txt has changed");
+    group.signal(Signal::TERM);
+    group.log("stopping: SIGTERM");
+    touch(group.dir());
+    fs::write(group.dir().join("go"), "").unwrap();
+    assert_eq!(connection.response().text(), "ok");
+    drop(connection);
+    assert_eq!(group.wait().code(), Some(0), "{}", group.said());
+    assert_eq!(group.said().matches("has changed").count(), 1, "{}", group.said());
 }
 
 /// How often the manager wakes while nothing happens for some looks' time.
