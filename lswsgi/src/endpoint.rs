@@ -23,6 +23,14 @@ use crate::sys::{self, Own};
 pub enum Endpoint {
     /// One connection. When it ends, so does the process.
     Connected(OwnedFd),
+    /// One connection that somebody has begun to serve: the server has been told who does (lsapi 1.7). When it ends, so does
+    /// the process.
+    Begun {
+        /// The connection.
+        fd: OwnedFd,
+        /// What has been read from it and belongs to its first request.
+        read: Vec<u8>,
+    },
     /// A listening socket, possibly shared with other processes.
     Listening(Listener),
 }
@@ -105,7 +113,7 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connected(_) => f.write_str("a connected socket"),
+            Self::Connected(_) | Self::Begun { .. } => f.write_str("a connected socket"),
             Self::Listening(listener) => f.write_str(&listener.name),
         }
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::exit_code;
+use crate::suexec::Unfit;
 
 /// A reason not to start, or not to go on.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +99,37 @@ pub enum Error {
         reason: String,
     },
 
+    /// The file of the suEXEC secret is not fit to be one.
+    #[error("the suEXEC secret {} {source}; nothing is served", path.display())]
+    Secret {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Unfit,
+    },
+
+    /// There is nobody whom requests could run as that are not signed.
+    #[error(
+        "the default user of suEXEC cannot be used: {reason}; name another with LSAPI_DEFAULT_UID and LSAPI_DEFAULT_GID"
+    )]
+    NoDefaultUser {
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// One application for everybody, where each request is to run as somebody else.
+    #[error(
+        "-m is refused with LSAPI_SECRET: the file would be the same for all users, and each of them would run it; with \
+         suEXEC, requests name their scripts"
+    )]
+    SuexecApplication,
+
+    /// One connection, where there is to be a daemon.
+    #[error(
+        "LSAPI_SECRET is set, and descriptor 0 is a connection; suEXEC takes a listening socket. Nothing is served as root"
+    )]
+    SuexecConnection,
+
     /// A system call the worker needs failed.
     #[error("{action}: {source}")]
     System {
@@ -125,6 +157,8 @@ impl Error {
             Self::Import { .. } => exit_code::IMPORT,
             Self::Python(_) | Self::Venv { .. } | Self::Interpreter { .. } => exit_code::PYTHON,
             Self::ThreadsAlive { .. } => exit_code::THREADS,
+            Self::SuexecApplication => exit_code::USAGE,
+            Self::Secret { .. } | Self::NoDefaultUser { .. } | Self::SuexecConnection => exit_code::SUEXEC,
             Self::System { .. } => exit_code::SYSTEM,
             Self::Template { code, .. } => *code,
         }

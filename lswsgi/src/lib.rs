@@ -15,6 +15,7 @@
 //! * `watchdog`: the thread that ends requests which do not end by themselves, and shows what threads are doing;
 //! * `group`: manager, template and workers, if there is to be more than one;
 //! * `watched_files` and `file_events`: files that ask for new code when they change, and how one gets to know;
+//! * `suexec`: processes that run as whom the server names;
 //! * `memory`: whether there is enough for another process, and `rss`: how much this one has;
 //! * `board`: what a worker shows of itself to others, and `histogram`: how long its requests took;
 //! * [`access_log`]: a line for each request;
@@ -52,6 +53,7 @@ pub mod settings;
 mod socket_file;
 mod start;
 mod stderr_log;
+mod suexec;
 #[expect(
     unsafe_code,
     reason = "signal handlers and process attributes; one of the two places that may hold it"

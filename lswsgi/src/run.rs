@@ -17,7 +17,7 @@ use crate::watch::Stamp;
 use crate::watchdog::Successor;
 use crate::worker::connections;
 use crate::worker::{Detach, Leave, answer, gate};
-use crate::{group, log, parent, service, stderr_log, sys};
+use crate::{group, log, parent, service, stderr_log, suexec, sys};
 
 /// Runs a worker from start to end.
 ///
@@ -37,6 +37,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     divert_stderr(&mut settings);
     prepare_process(&settings)?;
     let by_server = arguments.address.is_none();
+    if let Some(secret) = suexec::secret_file(&settings) {
+        return suexec::run(&settings, endpoint, secret);
+    }
     let endpoint = match endpoint {
         Endpoint::Listening(listener) if settings.group.children > 1 || settings.operation.watch_imports => {
             // Also of one worker only: somebody has to be there who starts the next.
@@ -50,6 +53,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             "--watch does nothing here: it takes a listening socket, and so a group of processes"
         ));
     }
+    serve(settings, endpoint, by_server)
+}
+
+/// Serves `endpoint` in this process, which is ready for it, from the start of Python to the end.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn serve(settings: Settings, endpoint: Endpoint, by_server: bool) -> Result<(), Error> {
     let mut worker = Worker { settings, endpoint: Some(endpoint), by_server };
     let result = worker.serve_application();
     match (result, worker.endpoint.take()) {
@@ -159,7 +170,7 @@ fn prepare_process(settings: &Settings) -> Result<(), Error> {
 }
 
 /// No core files unless the operator allows them, and then as large as the limits let them be.
-fn limit_core_files(allow: bool) -> Result<(), Error> {
+pub(crate) fn limit_core_files(allow: bool) -> Result<(), Error> {
     let limit = if allow {
         // A process that changed its user is not dumpable whatever its limit.
         set_dumpable_behavior(DumpableBehavior::Dumpable)

@@ -11,7 +11,7 @@ use crate::worker::Recycle;
 
 /// The end of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Exit {
+pub(crate) enum Exit {
     /// Of its own accord, for this reason.
     Left(String),
     /// With an exit code, and without a reason.
@@ -31,7 +31,7 @@ pub(super) enum Exit {
 
 impl Exit {
     /// What `status` means for a process that gave `reason` before, and that the manager has signalled as `measure` says.
-    pub(super) fn new(
+    pub(crate) fn new(
         status: WaitStatus,
         reason: Option<String>,
         measure: Option<Measure>,
@@ -102,14 +102,14 @@ fn name(signal: i32) -> String {
 
 /// How often the kernel has killed a process for want of memory: in this control group if that is counted, else anywhere.
 #[derive(Debug)]
-pub(super) struct OutOfMemory {
+pub(crate) struct OutOfMemory {
     path: PathBuf,
     seen: u64,
 }
 
 impl OutOfMemory {
     /// Starts counting.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let path = candidates(&own).into_iter().find(|path| count(path).is_some());
         let path = path.unwrap_or_else(|| "/proc/vmstat".into());

@@ -37,4 +37,7 @@ mod tally;
 mod template;
 mod workers;
 
+pub(crate) use exits::{Exit, OutOfMemory};
 pub(crate) use manager::run;
+pub(crate) use signals::{Signals, sender};
+pub(crate) use workers::Measure;

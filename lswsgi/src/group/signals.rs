@@ -1,4 +1,4 @@
-//! The manager's signals: blocked, and read from a descriptor between two decisions.
+//! A manager's signals: blocked, and read from a descriptor between two decisions.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -22,7 +22,7 @@ const WATCHED: [Signal; 7] = [
 
 /// The signals that came.
 #[derive(Debug)]
-pub(super) struct Signals(SignalFd);
+pub(crate) struct Signals(SignalFd);
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -32,7 +32,7 @@ impl AsFd for Signals {
 
 impl Signals {
     /// Blocks what the manager waits for; a process it forks has to unblock it.
-    pub(super) fn block() -> io::Result<Self> {
+    pub(crate) fn block() -> io::Result<Self> {
         // Whoever ignores it, as a parent may have done, gets no status of its children.
         sys::expect_children()?;
         let set: SigSet = WATCHED.into_iter().collect();
@@ -41,14 +41,20 @@ impl Signals {
     }
 
     /// Asks for a signal at the death of the parent.
-    pub(super) fn watch_parent(&self) -> io::Result<()> {
+    pub(crate) fn watch_parent(&self) -> io::Result<()> {
         Ok(set_parent_process_death_signal(Some(rustix::process::Signal::ALARM))?)
     }
 
     /// The next signal, and the pid of its sender.
-    pub(super) fn next(&self) -> Option<(Signal, u32)> {
+    pub(crate) fn next(&self) -> Option<(Signal, u32)> {
         let info = self.0.read_signal().ok().flatten()?;
         let signal = Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()?;
         Some((signal, info.ssi_pid))
     }
+}
+
+/// Who has sent a signal, in the words of the log.
+pub(crate) fn sender(pid: u32) -> String {
+    // The kernel has no number, nor have processes outside of a container.
+    if pid == 0 { "the terminal or another container".to_owned() } else { format!("process {pid}") }
 }

@@ -34,7 +34,7 @@ pub(super) enum Activity {
 
 /// A signal to a worker that does not end as it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Measure {
+pub(crate) enum Measure {
     /// TERM.
     Terminate,
     /// KILL.

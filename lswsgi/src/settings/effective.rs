@@ -10,6 +10,7 @@ use super::group::GroupSettings;
 use super::operation::Operation;
 use super::reader::{Origin, Reader, Row};
 use super::stranger::{self, OWN_PREFIXES};
+use super::suexec::SuexecSettings;
 use super::table;
 use crate::cli::Arguments;
 use crate::log::{self, Format, Level};
@@ -67,6 +68,8 @@ pub struct Settings {
     pub operation: Operation,
     /// What concerns a group of processes.
     pub group: GroupSettings,
+    /// What concerns processes that run as whom the server names.
+    pub suexec: SuexecSettings,
     /// How requests are handled, where there is a choice.
     pub options: Options,
 }
@@ -147,6 +150,7 @@ impl Effective {
             start_timeout: reader.read(&table::START_TIMEOUT).value,
             operation: Operation::read(&mut reader),
             group,
+            suexec: SuexecSettings::read(&mut reader),
         };
         let (rows, warnings) = reader.finish();
         Self { settings, log_level, log_format, rows, warnings }

@@ -8,6 +8,7 @@
 //! * `effective`: all of them together, and what follows from one for another;
 //! * `group`: those that concern a group of processes;
 //! * `operation`: reload, control and access log;
+//! * `suexec`: processes that run as whom the server names;
 //! * `application`: the application's file and callable;
 //! * `print`: `--print-config`.
 
@@ -21,6 +22,7 @@ mod operation;
 mod print;
 mod reader;
 mod stranger;
+mod suexec;
 mod table;
 mod time;
 mod word;
@@ -32,6 +34,7 @@ pub use given::Given;
 pub use group::{GroupSettings, Load};
 pub use operation::Operation;
 pub use print::print_config;
+pub use suexec::SuexecSettings;
 pub use word::ControlSocket;
 
 #[cfg(test)]

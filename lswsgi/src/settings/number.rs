@@ -69,6 +69,33 @@ impl Kind for Busy {
     }
 }
 
+/// The number of a user or group that is not root's.
+pub(crate) struct Id {
+    /// Whose it is otherwise.
+    pub(super) none: &'static str,
+}
+
+impl Kind for Id {
+    type Value = Option<u32>;
+
+    fn parse(&self, text: &str) -> Option<Option<u32>> {
+        // The largest stands for no id.
+        Some(Some(text.parse().ok().filter(|id| (1..u32::MAX).contains(id))?))
+    }
+
+    fn expects(&self) -> String {
+        format!("a number from 1 to {}", u32::MAX - 1)
+    }
+
+    fn show(&self, value: &Option<u32>) -> Shown {
+        value.map_or(Shown::none(self.none), |id| Shown::number(id, ""))
+    }
+
+    fn placeholder(&self) -> &'static str {
+        "N"
+    }
+}
+
 /// Whether forks are avoided, and the memory that has to be free for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Avoid {

@@ -7,10 +7,7 @@ pub(super) const OWN_PREFIXES: [&str; 3] = ["LSAPI_", "PHP_LSAPI_", "LSWSGI_"];
 
 /// What the C library and the programs linked with it understand as well, and what of it matters to an operator who has set
 /// it for lswsgi (lsapi 2.3). The empty text: nothing.
-const FOREIGN: [(&str, &str); 10] = [
-    ("LSAPI_SECRET", NO_SUEXEC),
-    ("LSAPI_DEFAULT_UID", NO_SUEXEC),
-    ("LSAPI_DEFAULT_GID", NO_SUEXEC),
+const FOREIGN: [(&str, &str); 7] = [
     ("LSAPI_LVE_ENABLE", "lswsgi does not enter an LVE"),
     // Room for titles: the server's first variable.
     ("LSAPI_PADDING", ""),
@@ -20,8 +17,6 @@ const FOREIGN: [(&str, &str); 10] = [
     ("LSAPI_INITIAL_START", ""),
     ("LSAPI_BACKEND_INITIAL_START", ""),
 ];
-
-const NO_SUEXEC: &str = "lswsgi does not change its user: processes run as who starts them";
 
 /// From this likeness on (0 to 1) a name is taken for another one that is misspelt.
 const LIKENESS: f64 = 0.9;
@@ -75,6 +70,6 @@ mod tests {
             "LSWSGI_LOGLEVEL is no variable lswsgi knows, and has no effect; is LSWSGI_LOG_LEVEL meant?"
         );
         assert_eq!(told("LSAPI_ANYTHING"), "LSAPI_ANYTHING is no variable lswsgi knows, and has no effect");
-        assert!(told("LSAPI_SECRET").contains("does not change its user"));
+        assert!(told("LSAPI_LVE_ENABLE").contains("does not enter an LVE"));
     }
 }

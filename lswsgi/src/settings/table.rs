@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Load;
 use super::kind::Kind;
-use super::number::{Avoid, AvoidFork, Busy, Count, Size};
+use super::number::{Avoid, AvoidFork, Busy, Count, Id, Size};
 use super::time::{Limit, Milliseconds, Seconds};
 use super::word::{Choice, Control, Flag, Path, UrlPath};
 use crate::access_log::AccessFormat;
@@ -187,6 +187,15 @@ settings! {
         "Reload when a Python file the application has imported changes; for development. Also one worker is a group then";
     PING: UrlPath = "ping" ["LSWSGI_PING"] None, UrlPath, "",
         "A URL path that is answered with 200 without the application";
+}
+"suEXEC": {
+    SECRET: Path = "secret" ["LSAPI_SECRET"] None, Path("FILE"), "none",
+        "The file of the secret shared with the server: a daemon of root's, whose processes run as whom the server names. At \
+         least 16 bytes, root's, mode 0600";
+    DEFAULT_UID: Id = "default-uid" ["LSAPI_DEFAULT_UID"] None, Id { none: "nobody" }, "",
+        "The user a request runs as that is not signed with the secret, or asks for root";
+    DEFAULT_GID: Id = "default-gid" ["LSAPI_DEFAULT_GID"] None, Id { none: "the group of --default-uid" }, "",
+        "The group of such a request";
 }
 "Log": {
     ACCESS_LOG: Path = "access-log" ["LSWSGI_ACCESS_LOG"] None, Path("FILE|-"), "none",

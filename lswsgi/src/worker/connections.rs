@@ -27,6 +27,11 @@ pub(crate) trait Connections: Send {
     /// When there is no use in waiting any more, for a reason that is none to leave.
     fn next(&mut self) -> Result<Arrival, Error>;
 
+    /// What has been read already of the one that was given last. To be asked for once.
+    fn take_read(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
     /// The one that was given last has ended, and the worker goes on.
     fn ended(&mut self) {}
 
@@ -57,15 +62,26 @@ pub(crate) enum Greeting {
     Accepted,
     /// Who it is.
     Pid,
+    /// That has been said already.
+    Said,
 }
 
 /// The connection the process was started with, and no other.
-struct Single(Option<OwnedFd>);
+struct Single {
+    fd: Option<OwnedFd>,
+    greeting: Greeting,
+    /// What has been read from it.
+    read: Vec<u8>,
+}
 
 impl Connections for Single {
     fn next(&mut self) -> Result<Arrival, Error> {
-        let fd = self.0.take();
-        Ok(fd.map_or(Arrival::Leave(Leave::ConnectionEnded), |fd| Arrival::Connection(fd, Greeting::None)))
+        let arrival = self.fd.take().map(|fd| Arrival::Connection(fd, self.greeting));
+        Ok(arrival.unwrap_or(Arrival::Leave(Leave::ConnectionEnded)))
+    }
+
+    fn take_read(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.read)
     }
 }
 
@@ -124,7 +140,10 @@ pub(crate) fn of_endpoint(
     max_idle: Option<Duration>,
 ) -> Result<Box<dyn Connections>, Error> {
     Ok(match endpoint {
-        Endpoint::Connected(fd) => Box::new(Single(Some(fd))),
+        Endpoint::Connected(fd) => {
+            Box::new(Single { fd: Some(fd), greeting: Greeting::None, read: Vec::new() })
+        }
+        Endpoint::Begun { fd, read } => Box::new(Single { fd: Some(fd), greeting: Greeting::Said, read }),
         Endpoint::Listening(listener) => {
             listener.set_nonblocking().map_err(Error::system("cannot prepare the listening socket"))?;
             Box::new(Accepting { listener, max_idle, idle_since: Instant::now() })

@@ -23,7 +23,7 @@ pub(crate) mod gate;
 pub mod inbound;
 pub(crate) mod last_words;
 mod leave;
-mod next;
+pub(crate) mod next;
 pub mod outbound;
 pub mod page;
 mod send;

@@ -143,6 +143,13 @@ enum Acknowledge {
     None,
 }
 
+impl Acknowledge {
+    /// What is left when the server has been told who serves it; with LSAPI_ACCEPT_NOTIFY that was all.
+    const fn after_pid(accept_notify: bool) -> Self {
+        if accept_notify { Self::None } else { Self::EachButNext }
+    }
+}
+
 impl<H: Handler> Worker<'_, H> {
     fn serve_connections(&mut self, connections: &mut dyn Connections) -> Result<Leave, Error> {
         loop {
@@ -183,6 +190,10 @@ impl<H: Handler> Worker<'_, H> {
             return Ok(None);
         }
         self.exchange.connect(self.handler, Some(socket));
+        let read = connections.take_read();
+        if !read.is_empty() {
+            self.exchange.inbound(self.handler).put(read);
+        }
         let leave = loop {
             let step = self.serve_request();
             if self.settings.operation.watch_imports {
@@ -205,8 +216,9 @@ impl<H: Handler> Worker<'_, H> {
         let (words, unacknowledged) = match (greeting, self.settings.accept_notify) {
             (Greeting::Pid, notify) => {
                 pid = pid_notice(rustix::process::getpid().as_raw_pid());
-                (&pid[..], if notify { Acknowledge::None } else { Acknowledge::EachButNext })
+                (&pid[..], Acknowledge::after_pid(notify))
             }
+            (Greeting::Said, notify) => (&[][..], Acknowledge::after_pid(notify)),
             (Greeting::Accepted, true) => (&REQ_RECEIVED[..], Acknowledge::None),
             (Greeting::None, true) => (&[][..], Acknowledge::None),
             (Greeting::Accepted | Greeting::None, false) => (&[][..], Acknowledge::Each),

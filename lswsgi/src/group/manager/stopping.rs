@@ -7,11 +7,9 @@ use rustix::process::kill_process;
 
 use super::run::Manager;
 use crate::board::Order;
+use crate::group::signals::sender;
 use crate::group::workers::Worker;
-use crate::{log, sys};
-
-/// What an interrupt from the keyboard that is repeated ends the group with.
-const INTERRUPTED: u8 = 128 + 2;
+use crate::{exit_code, log, sys};
 
 impl Manager<'_> {
     pub(super) fn signalled(&mut self, signal: Signal, from: u32, now: Instant) {
@@ -24,7 +22,7 @@ impl Manager<'_> {
                 for (_, worker) in self.workers.iter() {
                     let _ = worker.pid.map(|pid| kill_process(pid, rustix::process::Signal::KILL));
                 }
-                sys::leave_now(INTERRUPTED);
+                sys::leave_now(exit_code::INTERRUPTED);
             }
             Signal::SIGTERM | Signal::SIGUSR1 | Signal::SIGINT => {
                 self.interrupted |= signal == Signal::SIGINT;
@@ -81,10 +79,4 @@ impl Manager<'_> {
             self.source.close();
         }
     }
-}
-
-/// Who has sent a signal, in the words of the log.
-fn sender(pid: u32) -> String {
-    // The kernel has no number, nor have processes outside of a container.
-    if pid == 0 { "the terminal or another container".to_owned() } else { format!("process {pid}") }
 }

@@ -16,7 +16,7 @@ const INITIAL_BUFFER: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub(super) max_packet: usize,
-    pub(super) max_idle: Option<Duration>,
+    pub(crate) max_idle: Option<Duration>,
     pub(super) header_timeout: Duration,
     pub(super) body_timeout: Duration,
 }
@@ -57,6 +57,20 @@ impl Inbound {
         self.start = 0;
         self.end = 0;
         self.body = Body::NONE;
+    }
+
+    /// Puts back what somebody else has read from the connection, which is new.
+    pub(crate) fn put(&mut self, read: Vec<u8>) {
+        self.start = 0;
+        self.end = read.len();
+        self.buf = read;
+    }
+
+    /// What has been read and not consumed, for somebody else to serve the connection.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        let read = self.filled().to_vec();
+        self.connect(None);
+        read
     }
 
     /// The packet at the start of the buffer.
