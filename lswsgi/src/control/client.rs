@@ -71,6 +71,10 @@ impl Client {
         matches!(self.state, State::Reading(..))
     }
 
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self.state, State::Held)
+    }
+
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state, State::Over)
     }

@@ -255,3 +255,12 @@ impl<'a> Control<'a> {
         Some(refusal)
     }
 }
+
+impl Drop for Control<'_> {
+    fn drop(&mut self) {
+        for client in std::mem::take(&mut self.clients).into_values().filter(Client::is_held) {
+            // Who waits for the end of the process waits for that, and not for what it does shortly before.
+            std::mem::forget(client);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod bad_template;
 mod control;
 mod core_dumps;
+mod ctl;
 mod fork_safety;
 mod group;
 mod limits;
