@@ -1,7 +1,7 @@
 //! What a step prints, compared with what the README shows.
 //!
-//! In the README `<pid>`, `<time>` and any other word in angle brackets stand for one or more characters other than blanks,
-//! a line that is `...` for any lines, and the width of blanks does not count.
+//! In the README `<pid>` and any other word in angle brackets stand for one or more characters other than blanks, `<time>` and
+//! `<size>` for some that may be blanks, `...` for any lines or for any end of its line. The width of blanks does not count.
 
 use std::path::Path;
 
@@ -24,25 +24,25 @@ fn match_lines(shown: &[&str], printed: &[String]) -> bool {
     }
 }
 
-/// Word by word.
+/// Without regard to how wide blanks are.
 fn match_line(shown: &str, printed: &str) -> bool {
-    let (mut shown, mut printed) = (shown.split_whitespace(), printed.split_whitespace());
-    loop {
-        match (shown.next(), printed.next()) {
-            (None, None) => return true,
-            (Some(shown), Some(printed)) if match_word(shown, printed) => {}
-            _ => return false,
-        }
-    }
+    let blanks = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match_text(&blanks(shown), &blanks(printed))
 }
 
 /// Placeholders match as little as possible, and at least one character.
-fn match_word(shown: &str, printed: &str) -> bool {
+fn match_text(shown: &str, printed: &str) -> bool {
+    if let Some(begun) = shown.strip_suffix("...") {
+        return (0..=printed.len()).any(|end| {
+            printed.get(..end).is_some_and(|printed| match_text(begun.trim_end(), printed.trim_end()))
+        });
+    }
     let placeholder = shown.find('<').and_then(|begin| Some((begin, begin + shown[begin..].find('>')? + 1)));
     let Some((begin, end)) = placeholder else { return shown == printed };
     let Some(rest) = printed.strip_prefix(&shown[..begin]) else { return false };
-    let ends = rest.char_indices().map(|(at, char)| at + char.len_utf8());
-    ends.into_iter().any(|taken| match_word(&shown[end..], &rest[taken..]))
+    let has_blanks = ["<time>", "<size>"].contains(&&shown[begin..end]);
+    let taken = rest.char_indices().take_while(|(_, char)| has_blanks || *char != ' ');
+    taken.map(|(at, char)| at + char.len_utf8()).any(|taken| match_text(&shown[end..], &rest[taken..]))
 }
 
 #[test]
@@ -52,6 +52,11 @@ fn placeholders_stand_for_something_and_all_else_for_itself() {
         ("worker <pid> left", "worker 12 died\n", false),
         ("worker [<pid>] at <url>/x", "worker [1] at http://h:1/x", true),
         ("worker [<pid>]", "worker []", false),
+        ("up <time>, idle", "up 2 h 3 min, idle", true),
+        ("up <n>, idle", "up 2 h 3 min, idle", false),
+        ("<pid> busy ...", "12 busy", true),
+        ("<pid> busy ...", "12 busy GET /", true),
+        ("<pid> busy ...", "12 idle", false),
         ("a   b", "a b", true),
         ("a b", "a b c", false),
         ("a b c", "a b", false),
