@@ -6,9 +6,10 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::sockopt::socket_peercred;
 use rustix::process::geteuid;
 use serde::Serialize;
 
@@ -136,9 +137,9 @@ impl<'a> Control<'a> {
         listener.chain(self.clients.values().map(Client::poll_fd))
     }
 
-    /// Takes in what `poll` has found out about [`poll_fds`](Self::poll_fds), given in the same order.
+    /// Something has happened. Takes in what `poll` has found out about [`poll_fds`](Self::poll_fds), given in the same order.
     pub(crate) fn polled(&mut self, now: Instant, results: &[PollFlags]) {
-        self.has_news |= results.iter().any(|flags| !flags.is_empty());
+        self.has_news = true;
         let is_paused = self.paused_until.is_some_and(|until| now < until);
         let results = results.iter().skip(usize::from(self.socket.is_some() && !is_paused));
         for (client, flags) in self.clients.values_mut().zip(results) {
@@ -237,19 +238,20 @@ impl<'a> Control<'a> {
 
     /// Why the peer is not let in, unless it is root or the user of this process. The kernel says who it was when it connected.
     fn stranger(&mut self, stream: &OwnedFd) -> Option<String> {
-        let own = geteuid();
-        let peer = match socket_peercred(stream) {
-            Ok(peer) if peer.uid.is_root() || peer.uid == own => return None,
+        let own = geteuid().as_raw();
+        // Not rustix's, which has no form for a peer without a pid here, as in another container.
+        let peer = match getsockopt(stream, PeerCredentials) {
+            Ok(peer) if peer.uid() == 0 || peer.uid() == own => return None,
             Ok(peer) => peer,
             Err(errno) => return Some(format!("nobody can tell who you are: {errno}")),
         };
-        let uid = peer.uid.as_raw();
-        let refusal = format!("user {uid} may not do that: only root and user {} may", own.as_raw());
+        let uid = peer.uid();
+        let refusal = format!("user {uid} may not do that: only root and user {own} may");
         if self.strangers.insert(uid) {
             log::warning(format_args!(
                 "control socket {}: process {} refused: {refusal}",
                 self.path.display(),
-                peer.pid.as_raw_pid()
+                peer.pid()
             ));
         }
         Some(refusal)

@@ -183,10 +183,13 @@ impl Manager<'_> {
             Err(errno) => return Err(Error::system("cannot wait for connections")(errno)),
         }
         let knocks = listener.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty());
-        let control = fds.get(control).unwrap_or_default().iter().map(PollFd::revents);
-        let control: Vec<PollFlags> = control.collect();
+        let control = fds.get(control).unwrap_or_default().iter();
+        let is_asked = control.clone().any(|fd| !fd.revents().is_empty());
+        let control: Vec<PollFlags> = control.filter(|_| is_asked).map(PollFd::revents).collect();
         self.door.knocking |= knocks;
-        self.control.polled(now, &control);
+        if is_asked {
+            self.control.polled(now, &control);
+        }
         Ok(())
     }
 
