@@ -51,9 +51,9 @@ pub(super) fn stand_in(
     }
 }
 
-/// Tells the template at the other end of `channel` to fork a worker for `slot`. Returns the channel to that worker.
-pub(super) fn ask(channel: &Channel, slot: usize) -> io::Result<Channel> {
-    let fork = ToTemplate::Fork { slot: u32::try_from(slot).map_err(io::Error::other)? };
+/// Tells the template at the other end of `channel` to fork a worker for `slot`, perhaps to show that it is of use. Returns the channel to that worker.
+pub(super) fn ask(channel: &Channel, slot: usize, is_trial: bool) -> io::Result<Channel> {
+    let fork = ToTemplate::Fork { slot: u32::try_from(slot).map_err(io::Error::other)?, is_trial };
     let (ours, theirs) = Channel::pair()?;
     channel.send(&fork.encode(), Some(theirs.as_fd()))?;
     Ok(ours)

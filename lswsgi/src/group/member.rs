@@ -108,6 +108,12 @@ impl Member {
         Ok(!parent::is_gone())
     }
 
+    /// Says that requests cannot be served for `reason`, and ends the process with `code`.
+    pub(super) fn is_unusable(&self, reason: String, code: u8) -> ! {
+        self.tell(&FromWorker::Unusable { reason });
+        sys::leave_now(code)
+    }
+
     fn tell(&self, message: &FromWorker) {
         // Without a manager there is nobody to tell, and the next wait says so.
         if let Err(errno) = self.channel.send(&message.encode(), None) {

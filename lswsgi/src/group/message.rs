@@ -18,6 +18,8 @@ pub(super) enum ToTemplate {
     Fork {
         /// Number of the slot on the board, from 0.
         slot: u32,
+        /// It is to show whether the template is of use: without the application it says so and ends.
+        is_trial: bool,
     },
 }
 
@@ -71,6 +73,11 @@ pub(super) enum ToWorker {
 pub(super) enum FromWorker {
     /// It has started and can take a connection.
     Ready,
+    /// It was to show whether requests can be served, and they cannot. It ends.
+    Unusable {
+        /// Why, in one line.
+        reason: String,
+    },
     /// It has claimed the connection it was given; the manager's copy is not needed any more.
     Taken,
     /// Its connection has ended, or was not there to be claimed any more, and it can take another.
@@ -94,13 +101,15 @@ pub(super) struct Unknown;
 
 impl ToTemplate {
     pub(super) fn encode(self) -> Vec<u8> {
-        let Self::Fork { slot } = self;
-        [&[b'F'][..], &slot.to_ne_bytes()].concat()
+        let Self::Fork { slot, is_trial } = self;
+        [&[if is_trial { b'T' } else { b'F' }][..], &slot.to_ne_bytes()].concat()
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unknown> {
         match bytes {
-            [b'F', slot @ ..] => Ok(Self::Fork { slot: u32::from_ne_bytes(number(slot)?) }),
+            [kind @ (b'F' | b'T'), slot @ ..] => {
+                Ok(Self::Fork { slot: u32::from_ne_bytes(number(slot)?), is_trial: *kind == b'T' })
+            }
             _ => Err(Unknown),
         }
     }
@@ -159,6 +168,7 @@ impl FromWorker {
     pub(super) fn encode(&self) -> Vec<u8> {
         match self {
             Self::Ready => b"R".to_vec(),
+            Self::Unusable { reason } => text(b"U", reason),
             Self::Taken => b"T".to_vec(),
             Self::Ended => b"E".to_vec(),
             Self::Imported(files) => records(files),
@@ -169,6 +179,9 @@ impl FromWorker {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unknown> {
         match bytes {
             b"R" => Ok(Self::Ready),
+            [b'U', reason @ ..] => {
+                Ok(Self::Unusable { reason: String::from_utf8_lossy(reason).into_owned() })
+            }
             b"T" => Ok(Self::Taken),
             b"E" => Ok(Self::Ended),
             [b'I', files @ ..] => split(files).map(Self::Imported),
@@ -244,8 +257,10 @@ mod tests {
 
     #[test]
     fn what_is_said_is_understood() {
-        let fork = ToTemplate::Fork { slot: 70_000 };
-        assert_eq!(ToTemplate::decode(&fork.encode()), Ok(fork));
+        for is_trial in [false, true] {
+            let fork = ToTemplate::Fork { slot: 70_000, is_trial };
+            assert_eq!(ToTemplate::decode(&fork.encode()), Ok(fork));
+        }
         for message in [
             FromTemplate::Ready { imported: true },
             FromTemplate::Threads { names: "'a', 'b'".into() },
@@ -261,7 +276,8 @@ mod tests {
         }
         let last = FromWorker::LastDone { counts_as: Recycle::Idle, reason: "idle (LSAPI_MAX_IDLE)".into() };
         let imported = FromWorker::Imported(vec![("/one".into(), None)]);
-        for message in [FromWorker::Ready, FromWorker::Taken, FromWorker::Ended, imported, last] {
+        let unusable = FromWorker::Unusable { reason: "no module named x".into() };
+        for message in [FromWorker::Ready, unusable, FromWorker::Taken, FromWorker::Ended, imported, last] {
             assert_eq!(FromWorker::decode(&message.encode()), Ok(message));
         }
         assert_eq!(ToWorker::decode(ToWorker::Connection.encode()), Ok(ToWorker::Connection));

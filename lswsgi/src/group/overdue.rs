@@ -42,7 +42,7 @@ pub(super) enum Overdue {
 impl fmt::Display for Overdue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Start => "has not become ready (LSAPI_MAX_PROCESS_TIME)",
+            Self::Start => "has not become ready (--start-timeout)",
             Self::HandOver => "does not take its connection",
             Self::Request => "runs away (LSAPI_MAX_PROCESS_TIME)",
             Self::Leaving => "does not leave",
@@ -72,7 +72,7 @@ impl Policy {
                 Some((at, Measure::Kill, Overdue::ExitHandlers))
             }
             (None, Phase::Starting, _) => {
-                self.max_process_time.map(|limit| (worker.since + limit, Measure::Kill, Overdue::Start))
+                Some((worker.since + self.start_timeout, Measure::Kill, Overdue::Start))
             }
             (None, Phase::Serving, Activity::Busy(age)) => self.max_process_time.map(|limit| {
                 let left = (limit + WATCHDOG_GRACE).saturating_sub(age);

@@ -28,6 +28,7 @@ pub(super) struct Policy {
     max_idle: Option<Duration>,
     max_lifetime: Option<Duration>,
     pub(super) max_process_time: Option<Duration>,
+    pub(super) start_timeout: Duration,
     pub(super) graceful_timeout: Duration,
     pub(super) exit_timeout: Duration,
     pub(super) kill_after: Duration,
@@ -67,6 +68,7 @@ impl Policy {
             max_idle: settings.max_idle,
             max_lifetime: group.max_lifetime,
             max_process_time: settings.max_process_time,
+            start_timeout: settings.start_timeout,
             graceful_timeout: settings.graceful_timeout,
             exit_timeout: settings.exit_timeout,
             kill_after: group.kill_after,
@@ -142,6 +144,22 @@ impl Policy {
         };
         let busy = workers.members().filter_map(|(slot, worker)| Some((age(worker)?, slot)));
         busy.min().map(|(_, slot)| slot)
+    }
+
+    /// Workers of templates before the one with the number `current_from`: they are to leave, but for those that have still to
+    /// take the connection they were handed.
+    pub(super) fn outdated(&self, workers: &Workers, current_from: u64) -> Vec<usize> {
+        let is_outdated = |worker: &Worker| !worker.stand_in && worker.generation < current_from;
+        let can_go = |worker: &Worker| worker.taken || !worker.holds;
+        let outdated = workers.staying().filter(|(_, worker)| is_outdated(worker) && can_go(worker));
+        outdated.map(|(slot, _)| slot).collect()
+    }
+
+    /// How many workers of new code are forked before anybody needs them, when one of it has come to be and `holding` workers
+    /// of old code are about to end their connections: their peers will make others.
+    pub(super) fn successors(&self, workers: &Workers, holding: usize) -> usize {
+        let members = workers.members().count();
+        holding.max(self.min_idle).min(self.children).saturating_sub(members)
     }
 
     /// Who has to leave, and why. Not for while connections wait. `is_short`: whether memory is, asked only if it matters.
@@ -284,6 +302,7 @@ pub(super) mod tests {
             max_idle: Some(300 * SECOND),
             max_lifetime: None,
             max_process_time: Some(10 * SECOND),
+            start_timeout: 60 * SECOND,
             graceful_timeout: 23 * SECOND,
             exit_timeout: 3 * SECOND,
             kill_after: 5 * SECOND,
@@ -304,7 +323,7 @@ pub(super) mod tests {
     use Kind::{Busy, Free, Quiet, Starting};
 
     pub(in crate::group) fn worker(kind: Kind, now: Instant) -> Worker {
-        let mut worker = Worker::new(false, None, now.checked_sub(100 * SECOND).unwrap());
+        let mut worker = Worker::new(1, now.checked_sub(100 * SECOND).unwrap());
         if !matches!(kind, Starting) {
             worker.phase = Phase::Serving;
         }

@@ -84,6 +84,8 @@ struct Template<'a> {
 /// A worker's share of what the template has got ready.
 struct Assignment<'py> {
     member: Member,
+    /// Whether it is to show that requests can be served.
+    is_trial: bool,
     /// The application, or where it is for a worker that imports it.
     source: Option<Source<'py>>,
 }
@@ -182,9 +184,9 @@ impl Template<'_> {
     fn fork_workers<'py>(&mut self, py: Python<'py>, source: Option<Source<'py>>) -> Assignment<'py> {
         loop {
             let incoming = py.detach(|| self.wait());
-            let (slot, theirs) = match incoming {
+            let (slot, is_trial, theirs) = match incoming {
                 Incoming::Message(bytes, Some(fd)) => match ToTemplate::decode(&bytes) {
-                    Ok(ToTemplate::Fork { slot }) => (slot, Channel::from_fd(fd)),
+                    Ok(ToTemplate::Fork { slot, is_trial }) => (slot, is_trial, Channel::from_fd(fd)),
                     Err(error) => {
                         log::error(format_args!("template: {error}"));
                         continue;
@@ -192,7 +194,7 @@ impl Template<'_> {
                 },
                 // There was no descriptor left for the channel: the manager sees it end.
                 Incoming::Message(bytes, None) => {
-                    if let Ok(ToTemplate::Fork { slot }) = ToTemplate::decode(&bytes) {
+                    if let Ok(ToTemplate::Fork { slot, .. }) = ToTemplate::decode(&bytes) {
                         self.tell(&FromTemplate::NotForked { slot, errno: libc::EMFILE });
                     }
                     continue;
@@ -205,7 +207,7 @@ impl Template<'_> {
             match fork::fork(py, || self.arrive(&theirs, slot)) {
                 Forked::Worker => {
                     let member = Member::new(theirs);
-                    return Assignment { member, source };
+                    return Assignment { member, is_trial, source };
                 }
                 Forked::Template(Ok(pid)) => {
                     self.tell(&FromTemplate::Forked { slot, pid: pid.as_raw_pid() });
@@ -245,7 +247,7 @@ impl Template<'_> {
 
     /// Serves as a worker.
     fn work<'py>(&self, py: Python<'py>, start: &Start, assignment: Assignment<'py>) -> Result<Leave, Error> {
-        let Assignment { mut member, source } = assignment;
+        let Assignment { mut member, is_trial, source } = assignment;
         if !py.detach(|| member.join(self.manager))? {
             return Ok(Leave::ParentDied);
         }
@@ -258,6 +260,10 @@ impl Template<'_> {
         member.may_have_imported();
         match imported {
             Ok(source) => service::serve(py, source, &mut member, self.settings, true),
+            Err(error) if is_trial => {
+                leave::flush(py);
+                member.is_unusable(error.to_string(), error.exit_code())
+            }
             Err(error) => service::serve_errors(Gil(py), &error, file, &mut member, self.settings),
         }
     }

@@ -48,6 +48,10 @@ pub(super) struct Worker {
     pub(super) pid: Option<Pid>,
     /// It answers for an application that cannot be used, and has no Python.
     pub(super) stand_in: bool,
+    /// The number of the template it was forked from; 0 of a stand-in.
+    pub(super) generation: u64,
+    /// It is to show whether new code can serve. Until it has, it is not one of those that do.
+    pub(super) is_trial: bool,
     /// How far it has come.
     pub(super) phase: Phase,
     /// It has been ready.
@@ -79,11 +83,13 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// One that has just been asked for.
-    pub(super) fn new(stand_in: bool, expires: Option<Instant>, now: Instant) -> Self {
+    /// One that has just been asked for of the template with this number.
+    pub(super) fn new(generation: u64, now: Instant) -> Self {
         Self {
             pid: None,
-            stand_in,
+            stand_in: false,
+            generation,
+            is_trial: false,
             phase: Phase::Starting,
             was_ready: false,
             holds: false,
@@ -93,7 +99,7 @@ impl Worker {
             since: now,
             order: Order::None,
             ordered_at: now,
-            expires,
+            expires: None,
             measure: None,
             is_stopped: false,
             activity: Activity::Unknown,
@@ -101,9 +107,10 @@ impl Worker {
         }
     }
 
-    /// It counts towards the limits.
+    /// It counts towards the limits. Not one of old code: a long request of it must not hold the place of a worker of new
+    /// code.
     pub(super) fn is_member(&self) -> bool {
-        self.phase != Phase::Done
+        self.phase != Phase::Done && self.order != Order::LeaveReload && !self.is_trial
     }
 
     /// It has been told to leave, or leaves.
@@ -136,7 +143,10 @@ impl Worker {
     pub(super) fn is_coming(&self, now: Instant) -> bool {
         let is_told = self.order == Order::Release && now - self.ordered_at < RELEASE;
         let releases = self.holds && is_told && !self.is_busy();
-        !self.is_leaving() && !self.is_stopped && (self.phase == Phase::Starting || releases)
+        !self.is_leaving()
+            && !self.is_stopped
+            && !self.is_trial
+            && (self.phase == Phase::Starting || releases)
     }
 
     /// For how long no request has run, counted anew from a hand-over; nothing while one does, or the worker starts.
@@ -194,9 +204,9 @@ impl Workers {
         self.iter().filter(|(_, worker)| worker.is_member())
     }
 
-    /// Those that have not been told to leave.
+    /// Those that have not been told to leave, but for one that is on trial.
     pub(super) fn staying(&self) -> impl Iterator<Item = (usize, &Worker)> {
-        self.iter().filter(|(_, worker)| !worker.is_leaving())
+        self.iter().filter(|(_, worker)| !worker.is_leaving() && !worker.is_trial)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -233,7 +243,7 @@ mod tests {
         for expected in [0, 1, 2] {
             let slot = workers.free_slot(3).unwrap();
             assert_eq!(slot, expected);
-            workers.insert(slot, Worker::new(false, None, now));
+            workers.insert(slot, Worker::new(1, now));
         }
         assert_eq!(workers.free_slot(3), None);
         workers.remove(1);

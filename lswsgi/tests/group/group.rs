@@ -117,7 +117,13 @@ impl Group {
 
     /// The template, if there is one.
     pub(crate) fn template(&self) -> Option<u32> {
-        self.titled("template").into_iter().find(|&pid| processes::state(pid) != Some('Z'))
+        self.templates().first().copied()
+    }
+
+    /// All templates: during a reload there are two.
+    pub(crate) fn templates(&self) -> Vec<u32> {
+        let templates = self.titled("template").into_iter();
+        templates.filter(|&pid| processes::state(pid).is_some_and(|state| state != 'Z')).collect()
     }
 
     /// Sends a signal to the process that was started.

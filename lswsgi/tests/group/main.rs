@@ -14,6 +14,7 @@ mod nothing_lost;
 mod parent_death;
 mod pool;
 mod processes;
+mod reload;
 mod restart_file;
 mod runaway;
 mod stand;

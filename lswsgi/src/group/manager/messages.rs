@@ -77,6 +77,7 @@ impl Manager<'_> {
                     }
                 }
                 Ok(FromWorker::Ready) => self.ready(slot, now),
+                Ok(FromWorker::Unusable { reason }) => self.unusable(slot, &reason),
                 Ok(FromWorker::Taken) => {
                     link.copy = None;
                     if let Some(worker) = self.workers.get_mut(slot) {
@@ -105,6 +106,7 @@ impl Manager<'_> {
             if !worker.stand_in {
                 self.tally.workers += 1;
                 self.source.worker_ready();
+                self.try_out(slot, now);
             }
         }
         self.recycled(slot);

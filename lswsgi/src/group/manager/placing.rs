@@ -144,19 +144,33 @@ impl Manager<'_> {
 
     /// Asks for another worker. Returns its slot.
     pub(super) fn fork(&mut self, now: Instant) -> Option<usize> {
-        let slot = self.workers.free_slot(self.board.slots.len())?;
-        self.board.slots.get(slot)?.reset();
-        self.slots_used = self.slots_used.max(slot + 1);
+        let slot = self.clear_slot()?;
+        let generation = self.source.number();
         let (channel, pid) = self.source.fork(slot, now)?;
-        let mut worker = Worker::new(pid.is_some(), self.policy.expires(now, chance()), now);
+        let mut worker = Worker::new(generation, now);
+        worker.stand_in = pid.is_some();
         worker.pid = pid;
         if let Some(pid) = pid {
             log::debug(format_args!("stand-in {pid} started (slot {slot})"));
         }
+        self.enter(slot, worker, channel);
+        Some(slot)
+    }
+
+    /// A slot nobody uses, made ready for another worker.
+    pub(super) fn clear_slot(&mut self) -> Option<usize> {
+        let slot = self.workers.free_slot(self.board.slots.len())?;
+        self.board.slots.get(slot)?.reset();
+        self.slots_used = self.slots_used.max(slot + 1);
+        Some(slot)
+    }
+
+    /// Enters a worker that has been asked for, at the other end of `channel`.
+    pub(super) fn enter(&mut self, slot: usize, mut worker: Worker, channel: Channel) {
+        worker.expires = self.policy.expires(worker.since, chance());
         self.workers.insert(slot, worker);
         let link = Link { channel: Some(channel), copy: None, is_early: false, reason: None };
         self.links.insert(slot, link);
-        Some(slot)
     }
 
     pub(super) fn order(&mut self, slot: usize, order: Order, now: Instant) {

@@ -5,21 +5,26 @@ use std::time::Instant;
 use rustix::process::{Pid, WaitStatus};
 
 use super::run::Manager;
+use crate::board::{Order, Slot};
 use crate::group::exits::Exit;
 use crate::group::source::End;
+use crate::group::workers::Worker;
 use crate::log;
 use crate::worker::Recycle;
 
 impl Manager<'_> {
     pub(super) fn reaped(&mut self, pid: Pid, status: WaitStatus, now: Instant) -> Option<String> {
-        if self.source.is_template(pid) {
+        if let Some(number) = self.source.number_of(pid) {
             // Its last words.
             self.read_template(now);
-            let exit = Exit::new(status, None, self.source.measure(), &mut self.memory);
-            let end = self.source.ended(&exit);
-            self.strays.clear();
+            let exit = Exit::new(status, None, self.source.measure(pid), &mut self.memory);
+            let end = self.source.ended(pid, &exit, now);
+            if !self.source.owes_answer() {
+                self.strays.clear();
+            }
             // It was asked for these and has not told who they are. Without a channel they leave, if they exist at all.
-            let unknown = self.workers.iter().filter(|(_, worker)| worker.pid.is_none());
+            let is_unknown = |worker: &Worker| worker.pid.is_none() && worker.generation == number;
+            let unknown = self.workers.iter().filter(|(_, worker)| is_unknown(worker));
             let unknown: Vec<usize> = unknown.map(|(slot, _)| slot).collect();
             for slot in unknown {
                 self.forget(slot, now);
@@ -47,9 +52,14 @@ impl Manager<'_> {
         let Some(worker) = self.workers.remove(slot) else { return };
         let reason = self.links.remove(&slot).and_then(|link| link.reason);
         // Without a word leaves who is told to before it is ready, and whose request the graceful timeout ends.
-        let is_told = self.board.slots.get(slot).is_some_and(|slot| slot.ordered().is_leave());
-        let is_stop = is_told && (!worker.was_ready || self.stopping.is_some());
-        let reason = reason.or_else(|| is_stop.then(|| (Recycle::Stop, "stop".to_owned())));
+        let told = self.board.slots.get(slot).map_or(Order::None, Slot::ordered);
+        let reason = reason.or_else(|| match told {
+            Order::LeaveReload if !worker.was_ready => Some((Recycle::Reload, "reload".to_owned())),
+            told if told.is_leave() && (!worker.was_ready || self.stopping.is_some()) => {
+                Some((Recycle::Stop, "stop".to_owned()))
+            }
+            _ => None,
+        });
         let (counts_as, reason) = reason.unzip();
         if self.is_recycled(slot) && self.replacement.is_none() {
             self.end_recycling();
@@ -66,7 +76,9 @@ impl Manager<'_> {
             _ => log::warning(format_args!("{what} {pid} {exit}")),
         }
         let is_own_end = !matches!(exit, Exit::Left(_)) && !exit.is_from_outside();
-        if !worker.was_ready && is_own_end && !worker.stand_in && worker.measure.is_none() {
+        if worker.is_trial {
+            self.source.trial_failed(slot, &format!("the first worker {exit} before it was ready"));
+        } else if !worker.was_ready && is_own_end && !worker.stand_in && worker.measure.is_none() {
             self.source.worker_stillborn(&exit);
         }
         self.childless = now;

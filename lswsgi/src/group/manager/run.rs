@@ -144,6 +144,7 @@ impl Manager<'_> {
                 self.stop("the process that started this one has died", now);
             }
             let template = self.source.advance(now);
+            self.renew(now);
             self.place(now);
             self.tally.set_full(self.door.is_full(), now);
             self.trim(now);
@@ -168,7 +169,7 @@ impl Manager<'_> {
         let now = Instant::now();
         let listener = self.door.poll_fd(now);
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN)];
-        fds.extend(self.source.channel().map(|channel| PollFd::new(channel, PollFlags::IN)));
+        fds.extend(self.source.channels().map(|channel| PollFd::new(channel, PollFlags::IN)));
         let channels = self.links.values().filter_map(|link| link.channel.as_ref());
         fds.extend(channels.map(|channel| PollFd::new(channel, PollFlags::IN)));
         fds.extend(self.files.poll_fd().map(|files| PollFd::from_borrowed_fd(files, PollFlags::IN)));

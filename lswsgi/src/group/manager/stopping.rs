@@ -8,7 +8,7 @@ use rustix::process::kill_process;
 use super::run::Manager;
 use crate::board::Order;
 use crate::group::signals::sender;
-use crate::group::workers::Worker;
+use crate::group::workers::{Phase, Worker};
 use crate::{exit_code, log, sys};
 
 impl Manager<'_> {
@@ -46,6 +46,14 @@ impl Manager<'_> {
         log::info(format_args!("stopping: {why}"));
         self.stopping = Some(now);
         self.door.close();
+        for slot in self.workers.iter().map(|(slot, _)| slot).collect::<Vec<_>>() {
+            let Some(worker) = self.workers.get_mut(slot) else { continue };
+            worker.is_trial = false;
+            // Those that leave for another reason have only so much time from here on.
+            if worker.phase == Phase::Serving && worker.order.is_leave() {
+                self.order(slot, Order::LeaveStop, now);
+            }
+        }
         // Others are, or will be, free for the connections that wait.
         let busy = |worker: &Worker| worker.taken && worker.order == Order::None;
         let busy = self.workers.staying().filter(|(_, worker)| busy(worker));
