@@ -1,4 +1,4 @@
-//! The lines of the log that the README explains are lines of this program.
+//! What the README says of this program: lines of its log, and exit codes.
 
 use std::fs;
 use std::path::Path;
@@ -44,5 +44,28 @@ fn the_log_lines_it_explains_are_in_the_program() {
         for words in words {
             assert!(program.contains(words), "no {words:?} of {line:?} in the program");
         }
+    }
+}
+
+/// The numbers in `lswsgi/src/exit_code.rs`.
+fn exit_codes() -> Vec<u8> {
+    let source = include_str!("../../src/exit_code.rs");
+    let codes = source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once(": u8 = "));
+    // One is a sum.
+    let number = |text: &str| -> u8 { text.trim_end_matches(';').parse().expect("a number") };
+    codes.map(|(_, code)| code.split(" + ").map(number).sum()).collect()
+}
+
+#[test]
+fn its_table_of_exit_codes_has_all_of_them() {
+    let readme = include_str!("../../../README.md");
+    let (_, section) = readme.split_once("\n## Exit codes\n").expect("the section is there");
+    let section = section.split("\n## ").next().expect("split gives something");
+    let codes = exit_codes();
+    assert!(codes.len() > 10, "{codes:?}");
+    for code in codes {
+        let row = section.lines().find_map(|line| line.strip_prefix(&format!("| {code} | ")));
+        let meaning = row.map(|row| row.split('|').take(2).any(|cell| !cell.trim().is_empty()));
+        assert_eq!(meaning, Some(true), "exit code {code}");
     }
 }
