@@ -23,6 +23,8 @@ pub(crate) struct Status {
     pub(crate) manager: Process,
     /// The process workers are forked from.
     pub(crate) template: Option<Process>,
+    /// The one that imports new code, and is to take its place.
+    pub(crate) next_template: Option<Process>,
     pub(crate) limits: Limits,
     /// Requests begun since the group was started.
     pub(crate) requests: u64,

@@ -37,9 +37,10 @@ fn about_the_group(page: &mut Page, status: &Status) {
     let workers = status.workers.iter().filter_map(|worker| worker.rss_bytes).sum::<u64>();
     let help = "Resident memory; what processes share counts in each";
     let mut family = page.family("lswsgi_resident_memory_bytes", "gauge", help);
-    let template = status.template.and_then(|template| template.rss_bytes);
+    let templates = status.template.into_iter().chain(status.next_template);
+    let templates: u64 = templates.filter_map(|template| template.rss_bytes).sum();
     for (role, bytes) in
-        [("manager", status.manager.rss_bytes), ("template", template), ("workers", Some(workers))]
+        [("manager", status.manager.rss_bytes), ("template", Some(templates)), ("workers", Some(workers))]
     {
         family.sample("", &[("role", role)], bytes.unwrap_or(0));
     }

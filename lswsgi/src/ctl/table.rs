@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anstyle::{AnsiColor, Style};
 
 use super::human::{clean, count, grouped, size, time};
-use crate::control::{Reloads, State, Status, Work, Worker};
+use crate::control::{Process, Reloads, State, Status, Work, Worker};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -70,7 +70,8 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
                 clean(&status.lswsgi)
             ),
         ),
-        ("template", template(status)),
+        ("template", template(status.template.as_ref()).unwrap_or_else(|| "none".to_owned())),
+        ("new code", template(status.next_template.as_ref()).unwrap_or_default()),
         ("workers", numbers(status)),
         ("ended", ended(status)),
         ("requests", requests(status)),
@@ -89,17 +90,19 @@ fn state(status: &Status) -> String {
         State::Starting | State::Stopping | State::Unknown => CHANGING,
     };
     let reason = status.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", clean(reason)));
-    format!("{style}{}{style:#}{reason}", status.state.name())
+    let has_failed = status.reloads.last.as_ref().is_some_and(|last| last.error.is_some());
+    let old = if has_failed && status.state == State::Serving {
+        format!(" {BAD}the old code{BAD:#}: the last reload failed, see below")
+    } else {
+        String::new()
+    };
+    format!("{style}{}{style:#}{old}{reason}", status.state.name())
 }
 
-fn template(status: &Status) -> String {
-    status.template.as_ref().map_or_else(
-        || "none".to_owned(),
-        |template| {
-            let rss = template.rss_bytes.map_or_else(String::new, |bytes| format!(", {}", size(bytes)));
-            format!("pid {}, up {}{rss}", template.pid, time(template.age_seconds))
-        },
-    )
+fn template(template: Option<&Process>) -> Option<String> {
+    let template = template?;
+    let rss = template.rss_bytes.map_or_else(String::new, |bytes| format!(", {}", size(bytes)));
+    Some(format!("pid {}, up {}{rss}", template.pid, time(template.age_seconds)))
 }
 
 fn numbers(status: &Status) -> String {
@@ -247,7 +250,7 @@ fn cut(text: &str, room: Option<usize>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::{Latency, Limits, Process, Reload, Saturation};
+    use crate::control::{Latency, Limits, Reload, Saturation};
 
     fn status() -> Status {
         let worker =

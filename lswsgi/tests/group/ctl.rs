@@ -252,3 +252,76 @@ fn what_a_url_holds_does_not_steer_a_terminal() {
     let table = said(&group, &["status"]);
     assert!(table.contains("GET / [31mred?30 (") && !table.contains('\u{1b}'), "{table}");
 }
+
+fn deploy(group: &Group, source: &str) {
+    std::fs::write(group.dir().join("new"), source).unwrap();
+    std::fs::rename(group.dir().join("new"), group.dir().join("app.py")).unwrap();
+}
+
+/// An application that answers with this text, after as many seconds as the query says.
+fn saying(text: &str) -> String {
+    SOURCE.replace("b'%d' % os.getpid()", &format!("b'{text}'"))
+}
+
+#[test]
+fn a_reload_is_over_when_new_code_serves_and_says_why_if_it_does_not() {
+    let group = started(controlled(&saying("one"), 2));
+    let mut slow = group.connect();
+    assert_eq!(slow.get("/").text(), "one");
+    slow.send(&RequestBuilder::get("/?3").encode());
+    eventually(&group, "begun", || (status(&group)["workers"][0]["state"] == "busy").then_some(()));
+    deploy(&group, &saying("two"));
+    assert!(said(&group, &["reload"]).starts_with("reloaded in 0."), "{}", group.said());
+    assert_eq!(group.connect().get("/").text(), "two");
+    // What is left of the old code is seen as that.
+    let told = status(&group);
+    let old: Vec<&Value> =
+        told["workers"].as_array().unwrap().iter().filter(|worker| worker["old_code"] == true).collect();
+    assert_eq!(old.len(), 1, "{told:#}");
+    assert_eq!((&old[0]["state"], &old[0]["request"]), (&"leaving".into(), &"GET /?3".into()));
+    assert!(said(&group, &["status"]).contains("  leaving, old  "), "{told:#}");
+    assert_eq!(slow.response().text(), "one");
+    // One that cannot be used.
+    deploy(&group, "raise ValueError('of the third')\n");
+    let output = ctl(&group, &["reload"]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(14), "{output:?}");
+    assert!(
+        error.contains("the old code serves on") && error.contains("ValueError: of the third"),
+        "{error}"
+    );
+    assert_eq!(group.connect().get("/").text(), "two");
+    let told = status(&group);
+    assert_eq!(
+        (&told["state"], &told["reloads"]["completed"], &told["reloads"]["failed"]),
+        (&"serving".into(), &1.into(), &1.into())
+    );
+    assert!(told["reloads"]["last"]["error"].as_str().unwrap().contains("of the third"), "{told:#}");
+    let table = said(&group, &["status"]);
+    assert!(table.contains("serving the old code: the last reload failed"), "{table}");
+    assert!(table.contains("1 completed, 1 failed; the last, "), "{table}");
+    // Mended, it comes without being asked for.
+    deploy(&group, &saying("four"));
+    eventually(&group, "four", || (group.connect().get("/").text() == "four").then_some(()));
+    let table = said(&group, &["status"]);
+    assert!(table.contains("state       serving\n"), "{table}");
+    assert!(said(&group, &["reload", "--no-wait"]).starts_with("reload asked for"));
+    eventually(&group, "reloaded", || (status(&group)["reloads"]["completed"] == 3).then_some(()));
+}
+
+#[test]
+fn a_reload_that_takes_too_long_for_who_asked_goes_on() {
+    let group = started(controlled(&saying("one"), 2));
+    assert_eq!(group.connect().get("/").text(), "one");
+    deploy(&group, &format!("import time\ntime.sleep(2)\n{}", saying("two")));
+    let output = ctl(&group, &["reload", "--timeout", "0.5"]);
+    assert_eq!(output.status.code(), Some(13), "{output:?}");
+    let told = status(&group);
+    assert_eq!(told["reloads"]["in_progress"], true);
+    assert!(told["next_template"]["pid"].is_number(), "{told:#}");
+    assert!(said(&group, &["status"]).contains("\nnew code    pid "));
+    // Who asks now waits for one more.
+    assert!(said(&group, &["reload"]).starts_with("reloaded in "));
+    assert_eq!(status(&group)["reloads"]["completed"], 2, "{}", group.said());
+    assert_eq!(group.connect().get("/").text(), "two");
+}

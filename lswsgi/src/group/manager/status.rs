@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, getpid};
 
 use super::run::Manager;
-use crate::board::{Order, Slot};
+use crate::board::Slot;
 use crate::control::{
     Connections, Latency, Limits, Process, Reload, Reloads, Saturation, State, Status, Work, Worker,
 };
@@ -22,13 +22,15 @@ impl Manager<'_> {
         let mut took = Counts::default();
         slots.clone().for_each(|slot| took.add(&slot.took.counts()));
         let (times, full) = self.tally.full(now);
+        let process_since = |(pid, since)| process(pid, now - since);
         Status {
             lswsgi: env!("CARGO_PKG_VERSION").to_owned(),
             application: self.settings.application.as_ref().map(|application| application.path.clone()),
             state: self.state(),
             reason: self.source.failure().map(ToString::to_string),
             manager: process(getpid(), now - self.tally.started),
-            template: self.source.template().map(|(pid, since)| process(pid, now - since)),
+            template: self.source.template().map(process_since),
+            next_template: self.source.next_template().map(process_since),
             limits: Limits {
                 workers: self.settings.group.children,
                 extra_workers: self.settings.group.extra_children,
@@ -86,7 +88,7 @@ impl Manager<'_> {
             age_seconds: (now - worker.born).as_secs_f64(),
             requests: place.map_or(0, Slot::requests),
             rss_bytes: worker.pid.and_then(resident),
-            old_code: worker.order == Order::LeaveReload,
+            old_code: !worker.stand_in && worker.generation < self.source.current_from(),
             stand_in: worker.stand_in,
             request_seconds: running.as_ref().map(|running| running.age.as_secs_f64()),
             request: running.map(|running| running.text),

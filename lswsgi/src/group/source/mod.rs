@@ -139,6 +139,11 @@ impl<'a> Source<'a> {
         self.template.process().map(|process| (process.pid, process.since))
     }
 
+    /// The one that is to take its place, and since when.
+    pub(super) fn next_template(&self) -> Option<(Pid, Instant)> {
+        self.next.as_ref().and_then(Next::process).map(|process| (process.pid, process.since))
+    }
+
     /// Why requests are answered with an error, if they are.
     pub(super) fn failure(&self) -> Option<&Error> {
         self.is_failing().then_some(&self.reason)
