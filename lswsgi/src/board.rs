@@ -5,7 +5,7 @@
 
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -54,6 +54,10 @@ pub(crate) struct Group {
     /// The slot, counted from 1, of the worker that is being recycled by LSAPI_MAX_REQS before it must; 0: none. A worker
     /// takes it, the manager gives it back when the replacement is ready.
     pub(crate) recycling: AtomicU32,
+    /// How often log files were to be opened anew; written by the manager.
+    pub(crate) reopened: AtomicU32,
+    /// A line of the access log was not written to its end. Whoever writes the next one ends it.
+    pub(crate) torn: AtomicBool,
 }
 
 /// What the manager wants of a worker.

@@ -19,6 +19,7 @@
 //! * `memory`: whether there is enough for another process, and `rss`: how much this one has;
 //! * `board`: what a worker shows of itself to others, and `histogram`: how long its requests took;
 //! * [`access_log`]: a line for each request;
+//! * `log_file` and `rotation`: where log files may be, and when they are opened anew;
 //! * [`worker`]: one connection at a time, blocking I/O; waiting, reading requests, writing responses, leaving;
 //! * [`python`]: the embedded interpreter and everything an application can touch;
 //! * `sys`: signal handlers and the few system calls that have no safe wrapper.
@@ -42,10 +43,12 @@ mod file_events;
 mod group;
 mod histogram;
 pub mod log;
+mod log_file;
 mod memory;
 pub mod options;
 pub mod parent;
 pub mod python;
+mod rotation;
 mod rss;
 pub mod run;
 mod service;

@@ -17,7 +17,7 @@ use crate::watch::Stamp;
 use crate::watchdog::Successor;
 use crate::worker::connections;
 use crate::worker::{Detach, Leave, answer, gate};
-use crate::{group, log, parent, service, stderr_log, suexec, sys};
+use crate::{access_log, group, log, parent, service, stderr_log, suexec, sys};
 
 /// Runs a worker from start to end.
 ///
@@ -156,6 +156,7 @@ fn prepare_process(settings: &Settings) -> Result<(), Error> {
         .map_err(Error::system("cannot send standard output to standard error"))?;
     let own: Vec<OsString> = settings::own_variables();
     sys::remove_variables(&own);
+    access_log::prepare(settings);
     sys::title::prepare();
     sys::title::set_role(sys::title::STARTING, settings.file());
     limit_core_files(settings.allow_core_dump)?;

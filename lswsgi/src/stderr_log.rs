@@ -6,8 +6,10 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::log;
+use crate::log_file::{self, Refused};
 
 /// Why standard error stays what it was.
 #[derive(Debug, thiserror::Error)]
@@ -15,31 +17,51 @@ pub(crate) enum NotDiverted {
     /// The process is root's, whose rights a name in the environment must not borrow.
     #[error("LSAPI_STDERR_LOG is ignored in a process of root; standard error stays as it is")]
     Root,
-    /// The file would be among the system's settings.
-    #[error("LSAPI_STDERR_LOG={} is under /etc, where no log belongs; standard error stays as it is", path.display())]
-    Settings {
-        /// The file named.
-        path: PathBuf,
-    },
     /// The file cannot be opened, or cannot become standard error.
     #[error("LSAPI_STDERR_LOG={} cannot be used ({source}); standard error stays as it is", path.display())]
     Unusable {
         /// The file named.
         path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
+        /// Why.
+        source: Refused,
     },
 }
+
+/// The file, wherever this process may be by now; none: standard error is what it was. Processes forked later know it too.
+static FILE: OnceLock<PathBuf> = OnceLock::new();
 
 /// Makes the file at `path`, relative to the current directory, standard error.
 pub(crate) fn divert(path: &Path) -> Result<(), NotDiverted> {
     if rustix::process::geteuid().is_root() {
         return Err(NotDiverted::Root);
     }
-    let file = open(path)?;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let file = open(&absolute).map_err(|source| NotDiverted::Unusable { path: path.to_owned(), source })?;
     log::info(format_args!("going on in {} (LSAPI_STDERR_LOG)", path.display()));
-    rustix::stdio::dup2_stderr(&file)
-        .map_err(|errno| NotDiverted::Unusable { path: path.to_owned(), source: errno.into() })
+    let result = rustix::stdio::dup2_stderr(&file);
+    result.map_err(|errno| NotDiverted::Unusable {
+        path: path.to_owned(),
+        source: Refused::Unusable(errno.into()),
+    })?;
+    FILE.get_or_init(|| absolute);
+    Ok(())
+}
+
+/// Goes on in a new file if the one that is standard error has been renamed. If that cannot be had, in the old one.
+pub(crate) fn reopen() {
+    let Some(path) = FILE.get() else { return };
+    let reopened = open(path).and_then(|file| {
+        // Standard output is the same.
+        rustix::stdio::dup2_stderr(&file).map_err(io::Error::from)?;
+        rustix::stdio::dup2_stdout(&file).map_err(io::Error::from)?;
+        Ok(())
+    });
+    if let Err(error) = reopened {
+        log::error(format_args!(
+            "LSAPI_STDERR_LOG={} cannot be opened anew: {error}; going on in the old file",
+            path.display()
+        ));
+    }
 }
 
 /// The file standard error is, if it is one.
@@ -50,27 +72,16 @@ pub(crate) fn current() -> Option<PathBuf> {
 }
 
 /// Opens the file for appending, and makes it if it is not there.
-fn open(path: &Path) -> Result<File, NotDiverted> {
-    let unusable = |source| NotDiverted::Unusable { path: path.to_owned(), source };
-    let real = path.canonicalize().or_else(|_| resolve_new(path)).map_err(unusable)?;
-    if real.starts_with("/etc") {
-        return Err(NotDiverted::Settings { path: path.to_owned() });
-    }
-    OpenOptions::new().append(true).create(true).mode(0o644).open(&real).map_err(unusable)
-}
-
-/// The real path of a file that does not exist yet.
-fn resolve_new(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    Ok(directory.unwrap_or(Path::new(".")).canonicalize()?.join(name))
+fn open(path: &Path) -> Result<File, Refused> {
+    let real = log_file::locate(path)?;
+    Ok(OpenOptions::new().append(true).create(true).mode(0o644).open(&real)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Write as _;
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn the_file_is_made_when_it_is_not_there_and_continued_when_it_is() {
@@ -84,20 +95,10 @@ mod tests {
     }
 
     #[test]
-    fn no_way_leads_into_the_systems_settings() {
-        let dir = tempfile::tempdir().unwrap();
-        let link = dir.path().join("link");
-        symlink("/etc", &link).unwrap();
-        for path in [Path::new("/etc/lswsgi-test"), Path::new("/etc/../etc/hosts"), &link.join("lswsgi-test")]
-        {
-            let refused = open(path).unwrap_err();
-            assert!(matches!(refused, NotDiverted::Settings { .. }), "{refused}");
-        }
-    }
-
-    #[test]
     fn what_cannot_be_opened_is_told_with_its_name() {
-        let told = open(Path::new("/nowhere/app.log")).unwrap_err().to_string();
+        let path = PathBuf::from("/nowhere/app.log");
+        let source = open(&path).unwrap_err();
+        let told = NotDiverted::Unusable { path, source }.to_string();
         assert!(told.starts_with("LSAPI_STDERR_LOG=/nowhere/app.log cannot be used (No such file"), "{told}");
     }
 }

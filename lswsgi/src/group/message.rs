@@ -21,6 +21,8 @@ pub(super) enum ToTemplate {
         /// It is to show whether the template is of use: without the application it says so and ends.
         is_trial: bool,
     },
+    /// Look whether log files are to be opened anew.
+    Reopen,
 }
 
 /// The template to the manager.
@@ -101,8 +103,12 @@ pub(super) struct Unknown;
 
 impl ToTemplate {
     pub(super) fn encode(self) -> Vec<u8> {
-        let Self::Fork { slot, is_trial } = self;
-        [&[if is_trial { b'T' } else { b'F' }][..], &slot.to_ne_bytes()].concat()
+        match self {
+            Self::Fork { slot, is_trial } => {
+                [&[if is_trial { b'T' } else { b'F' }][..], &slot.to_ne_bytes()].concat()
+            }
+            Self::Reopen => vec![b'L'],
+        }
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unknown> {
@@ -110,6 +116,7 @@ impl ToTemplate {
             [kind @ (b'F' | b'T'), slot @ ..] => {
                 Ok(Self::Fork { slot: u32::from_ne_bytes(number(slot)?), is_trial: *kind == b'T' })
             }
+            [b'L'] => Ok(Self::Reopen),
             _ => Err(Unknown),
         }
     }
@@ -257,9 +264,9 @@ mod tests {
 
     #[test]
     fn what_is_said_is_understood() {
-        for is_trial in [false, true] {
-            let fork = ToTemplate::Fork { slot: 70_000, is_trial };
-            assert_eq!(ToTemplate::decode(&fork.encode()), Ok(fork));
+        let fork = |is_trial| ToTemplate::Fork { slot: 70_000, is_trial };
+        for message in [fork(false), fork(true), ToTemplate::Reopen] {
+            assert_eq!(ToTemplate::decode(&message.encode()), Ok(message));
         }
         for message in [
             FromTemplate::Ready { imported: true },

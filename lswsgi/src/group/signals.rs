@@ -10,12 +10,13 @@ use rustix::process::set_parent_process_death_signal;
 use crate::sys;
 
 /// What the manager waits for. Alarm has no other use here: it tells of the death of a parent, or of a thread of it.
-const WATCHED: [Signal; 7] = [
+const WATCHED: [Signal; 8] = [
     Signal::SIGTERM,
     Signal::SIGUSR1,
     Signal::SIGINT,
     Signal::SIGQUIT,
     Signal::SIGHUP,
+    Signal::SIGUSR2,
     Signal::SIGCHLD,
     Signal::SIGALRM,
 ];

@@ -5,6 +5,7 @@
 //! when the manager ends it, and never runs the application's exit handlers: they are for the workers.
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::sync::atomic::Ordering;
 
 use pyo3::Python;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -27,7 +28,7 @@ use crate::watch::Stamp;
 use crate::watchdog::Successor;
 use crate::worker::connections::Connections as _;
 use crate::worker::{Leave, answer, gate};
-use crate::{exit_code, log, parent, service};
+use crate::{exit_code, log, parent, rotation, service};
 
 /// Runs the template, or one of the workers it forks, in a process the manager has just forked, and ends the process.
 ///
@@ -184,9 +185,11 @@ impl Template<'_> {
     fn fork_workers<'py>(&mut self, py: Python<'py>, source: Option<Source<'py>>) -> Assignment<'py> {
         loop {
             let incoming = py.detach(|| self.wait());
+            rotation::follow_to(self.board.group.reopened.load(Ordering::SeqCst));
             let (slot, is_trial, theirs) = match incoming {
                 Incoming::Message(bytes, Some(fd)) => match ToTemplate::decode(&bytes) {
                     Ok(ToTemplate::Fork { slot, is_trial }) => (slot, is_trial, Channel::from_fd(fd)),
+                    Ok(ToTemplate::Reopen) => continue,
                     Err(error) => {
                         log::error(format_args!("template: {error}"));
                         continue;

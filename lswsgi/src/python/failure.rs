@@ -110,6 +110,7 @@ impl Failing<'_, '_> {
                 "the response ends early, after {written} bytes of its body, and looks complete"
             ));
         }
+        outbound.ends_early();
         outbound.write(&Gil(self.py), b"", end)
     }
 

@@ -1,7 +1,7 @@
 //! Children an application forks.
 //!
 //! Such a child must neither speak on the connection nor keep it open behind its parent's back: in the child its place, and
-//! that of the listening socket, is taken by `/dev/null`.
+//! that of the listening socket, the channel and the access log, is taken by `/dev/null`.
 
 use std::io;
 use std::os::fd::{IntoRawFd as _, RawFd};
@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 /// This process is a child an application has forked.
 static FORKED: AtomicBool = AtomicBool::new(false);
 
-/// What takes the place of a socket in such a child; open as long as the process lives.
+/// What takes their place in such a child; open as long as the process lives.
 static NULL: AtomicI32 = AtomicI32::new(-1);
 
-/// A socket that belongs to this process and not to the children an application forks.
+/// A descriptor that belongs to this process and not to the children an application forks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Own {
     /// The connection that is being served.
@@ -22,17 +22,19 @@ pub(crate) enum Own {
     Listener,
     /// The channel to the manager.
     Channel,
+    /// The access log: its lines are about requests.
+    AccessLog,
 }
 
-/// Those sockets, -1 where there is none.
-static OWN: [AtomicI32; 3] = [const { AtomicI32::new(-1) }; 3];
+/// Their numbers, -1 where there is none.
+static OWN: [AtomicI32; 4] = [const { AtomicI32::new(-1) }; 4];
 
-/// Declares `socket` one that children must not have; `None` before it is closed.
-pub(crate) fn keep_from_children(own: Own, socket: Option<RawFd>) {
-    OWN[own as usize].store(socket.unwrap_or(-1), Ordering::SeqCst);
+/// Declares `descriptor` one that children must not have; `None` before it is closed.
+pub(crate) fn keep_from_children(own: Own, descriptor: Option<RawFd>) {
+    OWN[own as usize].store(descriptor.unwrap_or(-1), Ordering::SeqCst);
 }
 
-/// Sees to it that children of this process are told from it, and have no socket of its.
+/// Sees to it that children of this process are told from it, and have nothing of its.
 pub(crate) fn watch_forks() -> io::Result<()> {
     let null = std::fs::File::open("/dev/null")?;
     NULL.store(null.into_raw_fd(), Ordering::SeqCst);
@@ -47,9 +49,9 @@ pub(crate) fn watch_forks() -> io::Result<()> {
 extern "C" fn on_fork() {
     FORKED.store(true, Ordering::SeqCst);
     let null = NULL.load(Ordering::SeqCst);
-    for socket in OWN.iter().map(|own| own.load(Ordering::SeqCst)).filter(|&socket| socket >= 0) {
+    for own in OWN.iter().map(|own| own.load(Ordering::SeqCst)).filter(|&own| own >= 0) {
         // SAFETY: dup3 is async-signal-safe and takes no pointers. Whoever owns the number still does, in the child as well.
-        unsafe { libc::dup3(null, socket, libc::O_CLOEXEC) };
+        unsafe { libc::dup3(null, own, libc::O_CLOEXEC) };
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use super::check;
 use crate::worker::{answer, gate};
-use crate::{board, endpoint, exit_code, watchdog};
+use crate::{board, endpoint, exit_code, rotation, watchdog};
 
 /// Signals that ask for a graceful stop. The server sends TERM and USR1 together.
 const STOP_SIGNALS: [c_int; 3] = [libc::SIGTERM, libc::SIGUSR1, libc::SIGINT];
@@ -56,8 +56,8 @@ pub(crate) fn stacks_signal() -> c_int {
     libc::SIGRTMAX() - 3
 }
 
-/// Whether the runtime depends on its handler for a signal. QUIT is not among them: an application that shows something else
-/// on it does no harm.
+/// Whether the runtime depends on its handler for a signal. QUIT and USR2 are not among them: an application that does
+/// something else on them does no harm.
 pub(crate) fn is_own_signal(signal: c_int) -> bool {
     let real_time = [parent_death_signal(), order_signal(), stacks_signal()];
     STOP_SIGNALS.contains(&signal) || signal == libc::SIGHUP || real_time.contains(&signal)
@@ -66,7 +66,8 @@ pub(crate) fn is_own_signal(signal: c_int) -> bool {
 /// The signals that may come to the watchdog: those whose handlers are ours, wherever they run, and which a thread of the
 /// application may have blocked.
 pub(super) fn signals_for_any_thread() -> impl Iterator<Item = c_int> {
-    let others = [libc::SIGHUP, libc::SIGQUIT, parent_death_signal(), order_signal(), stacks_signal()];
+    let own = [parent_death_signal(), order_signal(), stacks_signal()];
+    let others = [libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR2].into_iter().chain(own);
     STOP_SIGNALS.into_iter().chain(CRASH_SIGNALS).chain(others)
 }
 
@@ -87,6 +88,7 @@ pub(crate) fn install_signal_handlers() -> io::Result<()> {
     set_handler(order_signal(), on_order as *const () as usize, QUIET)?;
     set_handler(libc::SIGHUP, on_hangup as *const () as usize, QUIET)?;
     set_handler(libc::SIGQUIT, on_quit as *const () as usize, QUIET)?;
+    set_handler(libc::SIGUSR2, on_reopen as *const () as usize, QUIET)?;
     // The server ignores SIGPIPE before it starts an application; nobody else does. A file size limit is an error too.
     set_handler(libc::SIGPIPE, libc::SIG_IGN, 0)?;
     set_handler(libc::SIGXFSZ, libc::SIG_IGN, 0)?;
@@ -171,6 +173,9 @@ extern "C" fn on_parent_death(signal: c_int) {
 
 extern "C" fn on_order(signal: c_int) {
     in_worker(signal, || {
+        if rotation::is_due() {
+            watchdog::look_at_logs();
+        }
         let order = board::slot().ordered();
         if !order.is_leave() {
             gate::release();
@@ -188,6 +193,13 @@ extern "C" fn on_order(signal: c_int) {
 
 extern "C" fn on_hangup(signal: c_int) {
     in_worker(signal, watchdog::hung_up);
+}
+
+extern "C" fn on_reopen(signal: c_int) {
+    in_worker(signal, || {
+        rotation::ask();
+        watchdog::look_at_logs();
+    });
 }
 
 extern "C" fn on_quit(signal: c_int) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::{alarm, report};
+use crate::access_log::Ending;
 use crate::board::{self, Slot};
 use crate::log::{self, Level};
 use crate::options::LateError;
@@ -13,7 +14,7 @@ use crate::watched_files::WatchedFiles;
 use crate::worker::answer::{self, Request, Taken};
 use crate::worker::gate;
 use crate::worker::last_words::LastWords;
-use crate::{endpoint, exit_code, sys};
+use crate::{access_log, endpoint, exit_code, rotation, sys};
 
 /// Stack of the thread, in bytes. It formats log lines, and Python's crash reporter runs on it.
 const STACK: usize = 256 * 1024;
@@ -113,6 +114,7 @@ impl Watchdog {
             let file_due = files.and_then(WatchedFiles::due);
             let file_due = file_due.map(|due| due.saturating_duration_since(Instant::now()).max(LEAST));
             alarm::wait(self.look().into_iter().chain(file_due).min(), files.and_then(WatchedFiles::poll_fd));
+            rotation::follow();
             if alarm::take_stacks_wanted() {
                 report::asked_for(self.slot);
             }
@@ -181,9 +183,9 @@ impl Watchdog {
     /// Ends the request and with it the process. Returns if the request has just ended by itself.
     fn end(&self, request: Request, reason: Reason) {
         let Some(running) = self.slot.running() else { return };
-        let (words, code) = match reason {
-            Reason::TooLong(_) => (LastWords::TooLong, exit_code::RUNAWAY),
-            Reason::Stop(_) => (LastWords::Stopped, exit_code::OK),
+        let (words, code, ending) = match reason {
+            Reason::TooLong(_) => (LastWords::TooLong, exit_code::RUNAWAY, Ending::Timeout),
+            Reason::Stop(_) => (LastWords::Stopped, exit_code::OK, Ending::Stopped),
         };
         // The client comes first: what is logged may have to wait for whoever reads the log.
         let Some(taken) = answer::take_over(request, words, self.may_break) else { return };
@@ -195,12 +197,14 @@ impl Watchdog {
             Taken::NotRead => "its connection is closed in the middle of a write, nobody reads",
             Taken::Nothing => "its response was complete",
         };
+        let answer = (taken == Taken::Answered).then(|| words.answer());
         log::error(format_args!(
             "{} has been running for {:.1} s, {reason}: {done}, and this process ends; request {} of it",
             running.text,
             running.age.as_secs_f64(),
             running.serial,
         ));
+        access_log::end_by_force(ending, answer, running.age);
         report::stacks(Level::Error);
         if self.details {
             report::details();

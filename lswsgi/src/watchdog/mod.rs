@@ -13,5 +13,5 @@ mod alarm;
 mod dog;
 mod report;
 
-pub(crate) use alarm::{hung_up, stop_asked, want_stacks};
+pub(crate) use alarm::{hung_up, look_at_logs, stop_asked, want_stacks};
 pub(crate) use dog::{Successor, start};

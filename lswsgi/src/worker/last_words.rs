@@ -44,6 +44,12 @@ impl LastWords {
         }
     }
 
+    /// The status, and the length of the body.
+    pub(crate) const fn answer(self) -> (u16, u64) {
+        let (status, text) = self.page();
+        (status, text.len() as u64)
+    }
+
     /// The packets. Async-signal-safe.
     pub(super) fn bytes(self) -> &'static [u8] {
         PREPARED.get().map_or(&CLOSE_AND_END, |prepared| &prepared[self as usize])

@@ -11,6 +11,7 @@ use lsapi::limits::MAX_STREAM_PAYLOAD;
 use lsapi::{CLOSE_AND_END, HeadError, RESP_END, ResponseHead, put_stderr, put_stream};
 use rustix::io::Errno;
 
+use crate::access_log::{self, Ending};
 use crate::worker::answer::{self, Written};
 use crate::worker::error_text::{ErrorText, Part};
 use crate::worker::exchange::Detach;
@@ -91,6 +92,8 @@ pub struct Outbound {
     serial: u64,
     /// The application produced more than it declared, and that has been said.
     surplus_reported: bool,
+    /// How it ends, as far as can be told.
+    ending: Ending,
     /// Text for the error log that has not been sent.
     errors: Arc<ErrorText>,
     /// Bytes on their way; kept for its memory.
@@ -109,6 +112,7 @@ impl Outbound {
             method: Method::Other,
             serial: 0,
             surplus_reported: false,
+            ending: Ending::Complete,
             errors,
             out: Vec::with_capacity(INLINE_BODY + 1024),
         }
@@ -124,6 +128,7 @@ impl Outbound {
     pub(crate) fn begin(&mut self, method: Option<&[u8]>, serial: u64) {
         self.serial = serial;
         self.phase = Phase::Nothing;
+        self.ending = Ending::Complete;
         self.method = match method {
             Some(b"GET") => Method::Get,
             Some(b"HEAD") => Method::Head,
@@ -242,6 +247,7 @@ impl Outbound {
         if end != End::No {
             board::slot().ending();
         }
+        access_log::sending(self.status, self.written);
         let sent = if body.len() <= INLINE_BODY {
             put_stream(body, &mut self.out);
             self.out.extend_from_slice(end.packets());
@@ -302,15 +308,31 @@ impl Outbound {
         }
     }
 
+    /// How the response has ended.
+    #[must_use]
+    pub const fn ending(&self) -> Ending {
+        self.ending
+    }
+
+    /// Declares that the application has failed, and that the end it is given is not its own.
+    pub const fn ends_early(&mut self) {
+        self.ending = Ending::Early;
+    }
+
     /// Gives the response up without its end. The connection cannot be used any more.
     pub fn abandon(&mut self) {
-        self.phase = Phase::Lost;
-        answer::end();
+        self.give_up(Ending::Aborted);
     }
 
     fn lose(&mut self, errno: Errno) {
         log::debug(format_args!("the response could not be written, the peer is gone: {errno}"));
-        self.abandon();
+        self.give_up(Ending::Gone);
+    }
+
+    fn give_up(&mut self, ending: Ending) {
+        self.ending = ending;
+        self.phase = Phase::Lost;
+        answer::end();
     }
 
     /// How many bytes of body the declared length has room for. More than fit into memory without one.

@@ -23,7 +23,7 @@ use crate::worker::outbound::{End, Phase};
 use crate::worker::socket::Socket;
 use crate::worker::{Leave, Recycle};
 use crate::worker::{answer, discard, gate, page};
-use crate::{log, parent};
+use crate::{access_log, log, parent, rotation};
 
 /// What runs requests: the embedded application, or a stand-in in tests.
 pub trait Handler: Detach {
@@ -66,6 +66,8 @@ pub(crate) fn serve<H: Handler>(
     settings: &Settings,
 ) -> Result<Leave, Error> {
     gate::start_serving();
+    access_log::start();
+    rotation::follow();
     if parent::is_watched() {
         // Once more: the kernel forgets it when a process changes its user, as an application may when it is imported.
         sys::ask_for_parent_death_signal()
@@ -167,6 +169,7 @@ impl<H: Handler> Worker<'_, H> {
                 Arrival::Nothing if gate::must_leave() => return Ok(self.stop_reason()),
                 Arrival::Nothing => {
                     log::tick();
+                    rotation::follow();
                 }
             }
         }
@@ -206,6 +209,7 @@ impl<H: Handler> Worker<'_, H> {
             }
         };
         self.exchange.connect(self.handler, None);
+        self.handler.detach(access_log::flush);
         // LSAPI_KEEP_LISTEN=0 (lsapi 2.3).
         Ok(leave.or_else(|| self.settings.one_connection.then_some(Leave::ConnectionEnded)))
     }
@@ -231,7 +235,10 @@ impl<H: Handler> Worker<'_, H> {
         let mut inbound = self.exchange.inbound(self.handler);
         let next = {
             let (inbound, acknowledge) = (&mut *inbound, self.unacknowledged == Acknowledge::Each);
-            self.handler.detach(move || next_request(inbound, acknowledge))
+            self.handler.detach(move || {
+                access_log::flush();
+                next_request(inbound, acknowledge)
+            })
         };
         let (request, announced) = match next {
             Next::Request { request, announced } => (request, announced),
@@ -246,6 +253,9 @@ impl<H: Handler> Worker<'_, H> {
             self.unacknowledged = Acknowledge::Each;
         }
         self.served += 1;
+        if access_log::is_on() {
+            access_log::begin(&request, url(&request), self.served);
+        }
         let is_last = self.is_last_request();
         self.exchange.set_last(is_last || self.is_crowded(), announced);
         self.exchange.set_serial(self.served);
@@ -267,6 +277,9 @@ impl<H: Handler> Worker<'_, H> {
         let keep = self.end_request();
         let took = began.elapsed();
         self.slot.took.count(took);
+        if access_log::is_on() {
+            access_log::end(self.exchange.outbound(self.handler).ending(), took);
+        }
         if self.settings.slow_request.is_some_and(|limit| took >= limit) {
             self.report_slow(took);
         }

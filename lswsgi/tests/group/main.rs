@@ -1,5 +1,6 @@
 //! Tests of a process group from outside: manager, template and workers, spoken to in LSAPI and seen in `/proc`.
 
+mod access_log;
 mod bad_template;
 mod control;
 mod core_dumps;

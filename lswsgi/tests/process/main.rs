@@ -1,5 +1,6 @@
 //! Tests of the lswsgi program from outside: started as the server starts it, spoken to in LSAPI.
 
+mod access_log;
 mod application;
 mod check;
 mod children;

@@ -61,7 +61,7 @@ impl Manager<'_> {
                 self.control.answer(who, &Answer::Ok(answer), Then::Close, now);
             }
             Request::Reopen => {
-                let processes = self.reopen_logs(now);
+                let processes = self.reopen_logs("lswsgi ctl");
                 self.control.answer(who, &Answer::Ok(Reopened { processes }), Then::Close, now);
             }
         }
@@ -89,12 +89,5 @@ impl Manager<'_> {
         let pids = self.workers.iter().filter_map(|(_, worker)| worker.pid);
         // One that has just ended does nothing any more.
         pids.filter(|&pid| kill_process(pid, Signal::QUIT).is_ok()).count()
-    }
-}
-
-impl Manager<'_> {
-    /// Until the log files themselves can be opened anew.
-    fn reopen_logs(&mut self, _now: Instant) -> usize {
-        0
     }
 }

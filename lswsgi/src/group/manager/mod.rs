@@ -8,6 +8,7 @@
 //! * `upkeep`: workers that are not needed, those that are missing, and those that do not do as they should;
 //! * `reaping`: processes that have ended;
 //! * `reloading`: new code;
+//! * `reopening`: log files after rotation;
 //! * `control`: what is asked over the control socket; `status`: how the group is;
 //! * `watching`: files that ask for it when they change;
 //! * `stopping`: signals, and the end of the group.
@@ -17,6 +18,7 @@ mod messages;
 mod placing;
 mod reaping;
 mod reloading;
+mod reopening;
 mod run;
 mod status;
 mod stopping;

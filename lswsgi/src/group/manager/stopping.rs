@@ -31,6 +31,9 @@ impl Manager<'_> {
             Signal::SIGHUP => {
                 self.reload(&format!("SIGHUP from {}", sender(from)), now);
             }
+            Signal::SIGUSR2 => {
+                self.reopen_logs(&format!("{name} from {}", sender(from)));
+            }
             Signal::SIGQUIT => {
                 self.dump_stacks();
             }

@@ -1,0 +1,194 @@
+//! The access log of a group: many workers, one file.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use lsapi::RequestBuilder;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::group::{Group, application, eventually};
+use crate::support::Start;
+use crate::traffic::{CONNECTIONS, noting, send};
+
+const REQUESTS: u64 = 4000;
+
+fn logging(source: &str) -> Start {
+    let mut start = application(source, 8).arg("--access-log=access.log").arg("--access-format=json");
+    start.command.current_dir(start.dir.path());
+    start
+}
+
+fn read(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).expect("there is a log");
+    assert!(text.is_empty() || text.ends_with('\n'), "{text}");
+    let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    text.lines().map(parse).collect()
+}
+
+/// The lines in these files, when there are `count` of them: a line is written after its response.
+fn wait_lines(group: &Group, names: &[String], count: usize) -> Vec<Value> {
+    eventually(group, "as many lines as requests", || {
+        let read = |name| read(&group.dir().join(name));
+        let lines: Vec<Value> = names.iter().flat_map(read).collect();
+        (lines.len() >= count).then_some(lines)
+    })
+}
+
+/// Each of the requests has one line, with its worker in it.
+fn expect_each_once(lines: &[Value], outcome: &crate::traffic::Outcome) {
+    assert_eq!(lines.len() as u64, outcome.sent);
+    let mut ids = HashSet::new();
+    for line in lines {
+        let id: u64 = line["url"].as_str().unwrap().strip_prefix("/?").unwrap().parse().unwrap();
+        assert!(ids.insert(id), "{id} twice");
+        let worker = outcome.ran[&id][0];
+        assert_eq!((&line["pid"], &line["status"]), (&worker.into(), &200.into()), "{line}");
+        assert_eq!(line["bytes"], worker.to_string().len(), "{line}");
+    }
+}
+
+#[test]
+fn each_request_of_eight_connections_has_a_whole_line() {
+    let mut group = Group::start(logging(&noting("0")));
+    let outcome = send(&group, |id| id < REQUESTS);
+    outcome.expect_all();
+    let lines = wait_lines(&group, &["access.log".into()], outcome.sent as usize);
+    expect_each_once(&lines, &outcome);
+    group.signal(Signal::TERM);
+    group.wait();
+}
+
+#[test]
+fn long_and_hostile_requests_of_several_workers_make_one_line_each() {
+    let group = Group::start(logging(&noting("0")));
+    std::thread::scope(|scope| {
+        for number in 0..CONNECTIONS {
+            let group = &group;
+            scope.spawn(move || {
+                let mut connection = group.connect();
+                for length in 0..50 {
+                    let target = format!("/{number}?{}", "u".repeat(length * 100));
+                    let agent = format!("\n{}\"\\\u{1}", "\u{ff}".repeat(length * 50));
+                    connection.send(&RequestBuilder::get(&target).header("User-Agent", agent).encode());
+                    assert_eq!(connection.response().status, 200);
+                }
+            });
+        }
+    });
+    let lines = wait_lines(&group, &["access.log".into()], 50 * CONNECTIONS);
+    assert_eq!(lines.len(), 50 * CONNECTIONS);
+    for line in &lines {
+        assert!(line["user_agent"].as_str().unwrap().starts_with('\n'), "{line}");
+    }
+    let text = std::fs::read_to_string(group.dir().join("access.log")).unwrap();
+    assert!(text.lines().any(|line| line.contains("uuu...\"")), "nothing was cut");
+    assert!(text.lines().all(|line| line.len() < 4096));
+}
+
+#[test]
+fn nothing_is_lost_or_torn_when_the_file_is_rotated_under_load() {
+    const ROTATIONS: usize = 5;
+    let group = Group::start(logging(&noting("0")));
+    let (current, over) = (group.dir().join("access.log"), AtomicBool::new(false));
+    let mut sizes = Vec::new();
+    let outcome = std::thread::scope(|scope| {
+        let traffic = scope.spawn(|| send(&group, |_| !over.load(Ordering::Relaxed)));
+        for number in 1..=ROTATIONS {
+            eventually(&group, "something in the file", || {
+                current.metadata().is_ok_and(|metadata| metadata.len() > 1000).then_some(())
+            });
+            let old = group.dir().join(format!("old.{number}"));
+            std::fs::rename(&current, &old).unwrap();
+            group.signal(Signal::USR2);
+            group.logs(number, "SIGUSR2 from process ");
+            sizes.push((std::fs::read_to_string(&old).unwrap().lines().count(), old));
+        }
+        over.store(true, Ordering::Relaxed);
+        traffic.join().expect("no request fails")
+    });
+    outcome.expect_all();
+    let names: Vec<String> =
+        (1..=ROTATIONS).map(|number| format!("old.{number}")).chain(["access.log".into()]).collect();
+    let lines = wait_lines(&group, &names, outcome.sent as usize);
+    expect_each_once(&lines, &outcome);
+    // Once it has been answered, only lines come that were being written.
+    for (then, old) in sizes {
+        let now = read(&old).len();
+        assert!(now <= then + CONNECTIONS, "{}: {then} lines, later {now}", old.display());
+    }
+}
+
+#[test]
+fn idle_workers_and_new_ones_go_on_in_the_new_file() {
+    let source = noting("0");
+    let group = Group::start(logging(&source));
+    let mut connection = group.connect();
+    let first = connection.get("/?0").text().to_owned();
+    wait_lines(&group, &["access.log".into()], 1);
+    std::fs::rename(group.dir().join("access.log"), group.dir().join("old")).unwrap();
+    group.signal(Signal::USR2);
+    // The worker lets go of the old one although no request comes.
+    eventually(&group, "let go", || {
+        let holds = |entry: std::fs::DirEntry| {
+            std::fs::read_link(entry.path())
+                .is_ok_and(|to| to == group.dir().canonicalize().unwrap().join("old"))
+        };
+        let open = std::fs::read_dir(format!("/proc/{first}/fd")).unwrap().flatten();
+        (!open.into_iter().any(holds)).then_some(())
+    });
+    let mut other = group.connect();
+    let second = other.get("/?1").text().to_owned();
+    assert_ne!(first, second, "the first has a connection");
+    connection.get("/?2");
+    let lines = wait_lines(&group, &["access.log".into()], 2);
+    let workers: HashSet<String> = lines.iter().map(|line| line["pid"].to_string()).collect();
+    assert_eq!(workers, HashSet::from([first, second]));
+    assert_eq!(read(&group.dir().join("old")).len(), 1);
+}
+
+#[test]
+fn stand_ins_log_too_and_follow_a_rotation() {
+    // Not in the application's folder: a new file there is a reason to try the application again.
+    let logs = tempfile::tempdir().unwrap();
+    let (current, old) = (logs.path().join("access.log"), logs.path().join("old"));
+    let start = application("import no_such_module\n", 8).arg("--access-format=json");
+    let group = Group::start_only(start.arg("--access-log").arg(current.to_str().unwrap()));
+    let mut connection = group.connect();
+    let wait = || {
+        eventually(&group, "a line", || {
+            let lines = if current.exists() { read(&current) } else { vec![] };
+            (!lines.is_empty()).then_some(lines)
+        })
+    };
+    assert_eq!(connection.get("/?0").status, 500);
+    assert_eq!((&wait()[0]["url"], &wait()[0]["status"]), (&"/?0".into(), &500.into()));
+    std::fs::rename(&current, &old).unwrap();
+    group.signal(Signal::USR2);
+    group.log("opening log files anew");
+    // Another stand-in may answer by now: each is there until the next attempt.
+    assert_eq!(group.connect().get("/?1").status, 500);
+    let lines = wait();
+    assert_eq!((lines.len(), &lines[0]["url"]), (1, &"/?1".into()));
+    assert_eq!(read(&old).len(), 1);
+}
+
+#[test]
+fn in_a_group_standard_error_can_be_the_access_log() {
+    let mut group =
+        Group::start(application(&noting("0"), 8).arg("--access-log=-").arg("--access-format=common"));
+    let outcome = send(&group, |id| id < 400);
+    outcome.expect_all();
+    let lines = group.logs_within(Duration::from_secs(20), 400, "HTTP/1.1\" 200 ");
+    for line in &lines {
+        let mut words = line.rsplit(' ');
+        let (_micros, pid) = (words.next().unwrap(), words.next().unwrap());
+        let (_, url) = line.split_once("\"GET /?").unwrap();
+        let id: u64 = url.split(' ').next().unwrap().parse().unwrap();
+        assert_eq!(outcome.ran[&id][0].to_string(), pid, "{line}");
+    }
+    group.signal(Signal::TERM);
+    group.wait();
+}
