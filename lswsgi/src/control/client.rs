@@ -163,3 +163,72 @@ impl Client {
         self.state = over;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn client(now: Instant) -> (Client, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (Client::new(ours.into(), now), theirs)
+    }
+
+    #[test]
+    fn a_request_may_come_in_pieces_until_its_time_is_over() {
+        let now = Instant::now();
+        let (mut slow, mut peer) = client(now);
+        for piece in ["{\"command\":", "\"status\"", "}"] {
+            peer.write_all(piece.as_bytes()).unwrap();
+            assert_eq!(slow.advance(now), None);
+        }
+        peer.write_all(b"\n").unwrap();
+        assert_eq!(slow.advance(now), Some(Request::Status));
+        assert_eq!(slow.due(), None);
+
+        let (mut late, mut peer) = client(now);
+        peer.write_all(b"{").unwrap();
+        assert_eq!(late.advance(late.due().unwrap()), None);
+        assert!(late.is_over());
+    }
+
+    #[test]
+    fn an_answer_that_is_not_read_is_given_up_and_one_that_is_arrives_whole() {
+        let now = Instant::now();
+        let line = vec![b'x'; 4 << 20];
+        for is_read in [false, true] {
+            let (mut client, mut peer) = client(now);
+            client.answer(&line, Then::Close, now);
+            assert!(!client.is_over(), "no socket holds that much");
+            let mut received = 0;
+            peer.set_nonblocking(true).unwrap();
+            while is_read && !client.is_over() {
+                client.advance(now);
+                let mut buffer = vec![0; 1 << 20];
+                received += peer.read(&mut buffer).unwrap_or(0);
+            }
+            client.advance(now + PATIENCE);
+            assert!(client.is_over());
+            drop(client);
+            peer.set_nonblocking(false).unwrap();
+            let mut rest = Vec::new();
+            received += peer.read_to_end(&mut rest).unwrap();
+            assert_eq!(received == line.len(), is_read, "{received}");
+        }
+    }
+
+    #[test]
+    fn who_has_been_answered_and_stays_is_let_go_when_it_goes() {
+        let now = Instant::now();
+        let (mut client, peer) = client(now);
+        client.answer(b"{}\n", Then::Hold, now);
+        client.advance(now + 2 * PATIENCE);
+        assert!(client.is_held() && client.due().is_none());
+        drop(peer);
+        client.hung_up();
+        assert!(client.is_over());
+    }
+}

@@ -325,3 +325,38 @@ fn a_reload_that_takes_too_long_for_who_asked_goes_on() {
     assert_eq!(status(&group)["reloads"]["completed"], 2, "{}", group.said());
     assert_eq!(group.connect().get("/").text(), "two");
 }
+
+#[test]
+fn on_a_terminal_there_are_colours_and_no_line_is_wider_than_it() {
+    let group = started(controlled(SOURCE, 2));
+    let mut connection = group.connect();
+    connection.send(&RequestBuilder::get(&format!("/{}?1", "long/".repeat(40))).encode());
+    eventually(&group, "begun", || (status(&group)["workers"][0]["state"] == "busy").then_some(()));
+    let terminal = "import fcntl, os, pty, struct, sys, termios\n\
+        pid, fd = pty.fork()\n\
+        if not pid:\n\
+        \x20   fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 90, 0, 0))\n\
+        \x20   os.execv(sys.argv[1], sys.argv[1:])\n\
+        output = b''\n\
+        try:\n\
+        \x20   while piece := os.read(fd, 4096): output += piece\n\
+        except OSError: pass\n\
+        os.waitpid(pid, 0)\n\
+        sys.stdout.buffer.write(output)";
+    let ctl = command(group.dir(), &["status"]);
+    let mut python = Command::new("/usr/bin/python3");
+    python
+        .args(["-c", terminal])
+        .arg(ctl.get_program())
+        .args(ctl.get_args())
+        .env_clear()
+        .env("TERM", "xterm");
+    let text = String::from_utf8(python.output().unwrap().stdout).unwrap();
+    assert!(text.contains("\u{1b}[32mserving\u{1b}[0m"), "{text:?}");
+    let plain = text.split('\u{1b}').enumerate().map(|(index, part)| {
+        if index == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) }
+    });
+    let plain: String = plain.collect();
+    let widest = plain.lines().map(|line| line.chars().count()).max().unwrap();
+    assert!(widest == 90 && plain.contains("long/") && plain.contains("... ("), "{widest}:\n{plain}");
+}
