@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime};
 
 use lsapi::RequestBuilder;
 use rustix::process::Signal;
 
-use crate::group::{Group, application};
+use crate::group::{Group, application, eventually};
 use crate::processes;
+use crate::support::Response;
+use crate::traffic::{self, noting};
 
 const SOURCE: &str = "def application(environ, start_response):\n\
     \x20   start_response('200 OK', [])\n\
@@ -88,4 +91,55 @@ fn an_idle_manager_wakes_only_where_it_has_to_look() {
     let path = without.dir().join("tmp/restart.txt");
     fs::File::create_new(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
     without.log("tmp/restart.txt has changed");
+}
+
+#[test]
+fn new_code_is_there_within_a_second_and_under_load_no_request_is_lost() {
+    const VERSIONS: usize = 4;
+    let source = noting("0").replace("b'%d' % os.getpid()", "version");
+    let start = application(&format!("version = open('version', 'rb').read()\n{source}"), 8);
+    let start = start.env("LSAPI_MAX_IDLE_CHILDREN", "8");
+    fs::create_dir(start.dir().join("tmp")).unwrap();
+    let write = |dir: &Path, version: usize| {
+        fs::write(dir.join("version.new"), version.to_string()).unwrap();
+        fs::rename(dir.join("version.new"), dir.join("version")).unwrap();
+    };
+    write(start.dir(), 0);
+    let group = Group::start(start);
+    // When each version has answered first, and last.
+    let answers = Mutex::new([None::<(Instant, Instant)>; VERSIONS]);
+    let see = |version: usize| {
+        let now = Instant::now();
+        let mut answers = answers.lock().unwrap();
+        answers[version] = Some((answers[version].map_or(now, |(first, _)| first), now));
+    };
+    let answered = |version: usize| {
+        eventually(&group, "new code", || answers.lock().unwrap()[version]);
+    };
+    let mut asked = Vec::new();
+    let see = |response: &Response| see(response.text().parse().expect("a version"));
+    let outcome = traffic::meanwhile(&group, see, |_| {
+        answered(0);
+        for version in 1..VERSIONS {
+            write(group.dir(), version);
+            asked.push(Instant::now());
+            touch(group.dir());
+            answered(version);
+        }
+        // Whoever still has old code has the time to show it.
+        std::thread::sleep(Duration::from_millis(500));
+    });
+    outcome.expect_all();
+    let answers = answers.into_inner().unwrap();
+    for (version, asked) in asked.into_iter().enumerate() {
+        let (_, last_old) = answers[version].expect("it has answered");
+        let (first_new, _) = answers[version + 1].expect("it has answered");
+        let (first_new, last_old) = (first_new - asked, last_old.saturating_duration_since(asked));
+        let limit = Duration::from_secs(1);
+        assert!(
+            first_new < limit && last_old < limit,
+            "{version}: {first_new:?} {last_old:?}\n{}",
+            group.said()
+        );
+    }
 }
