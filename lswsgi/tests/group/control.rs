@@ -11,10 +11,11 @@ use serde_json::Value;
 use crate::group::{Group, application, eventually};
 use crate::support::{PATIENCE, Start};
 
-/// Answers with its pid, after as many seconds as the query says.
+/// Answers with its pid, once there is a file with the name that is the query.
 pub(crate) const SOURCE: &str = "import os, time\n\
     def application(environ, start_response):\n\
-    \x20   time.sleep(float(environ['QUERY_STRING'] or 0))\n\
+    \x20   name = environ['QUERY_STRING']\n\
+    \x20   while name and not os.path.exists(name): time.sleep(.01)\n\
     \x20   start_response('200 OK', [])\n\
     \x20   return [b'%d' % os.getpid()]\n";
 
@@ -49,6 +50,11 @@ fn answer(stream: &UnixStream) -> Value {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).unwrap();
     serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+}
+
+/// What the group tells of itself.
+pub(crate) fn status(group: &Group) -> Value {
+    ask(&socket(group), STATUS)["ok"].take()
 }
 
 fn is_status(answer: &Value) -> bool {

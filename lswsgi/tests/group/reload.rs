@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use lsapi::{PacketType, RequestBuilder};
 use rustix::process::Signal;
 
+use crate::control;
 use crate::group::{Group, application, eventually, send};
 use crate::processes;
 use crate::support::{Event, Response, Start};
@@ -304,10 +305,10 @@ def application(environ, start_response):
 #[test]
 fn twenty_thousand_requests_are_answered_once_by_one_version_each_during_twenty_reloads() {
     const REQUESTS: u64 = 20_000;
-    const RELOADS: usize = 20;
+    const RELOADS: u64 = 20;
     let text = |version: u64| format!("VERSION = {version}\n{PIECES}");
-    let group = Group::start(application(&text(1), 8));
-    let reloads = || group.said().matches("reloaded: new code serves").count();
+    let group = control::started(control::controlled(&text(1), 8));
+    let reloads = || control::status(&group)["reloads"]["completed"].as_u64().unwrap();
     let versions = Mutex::new(HashSet::new());
     let see = |response: &Response| {
         let mut pieces = response.text().split_whitespace();
@@ -328,8 +329,9 @@ fn twenty_thousand_requests_are_answered_once_by_one_version_each_during_twenty_
     });
     outcome.expect_all();
     assert!(outcome.sent >= REQUESTS, "{}", outcome.sent);
+    assert_eq!(control::status(&group)["requests"], outcome.sent);
     // Versions whose turn was short may have served nobody.
     let versions = versions.into_inner().unwrap();
-    assert!(versions.len() > RELOADS / 2, "{versions:?}");
+    assert!(versions.len() as u64 > RELOADS / 2, "{versions:?}");
     stop(group);
 }
