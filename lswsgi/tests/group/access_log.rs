@@ -9,7 +9,8 @@ use lsapi::RequestBuilder;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::group::{Group, application, eventually};
+use crate::group::{Group, application, below, eventually};
+use crate::processes;
 use crate::support::Start;
 use crate::traffic::{CONNECTIONS, noting, send};
 
@@ -189,6 +190,61 @@ fn in_a_group_standard_error_can_be_the_access_log() {
         let id: u64 = url.split(' ').next().unwrap().parse().unwrap();
         assert_eq!(outcome.ran[&id][0].to_string(), pid, "{line}");
     }
+    group.signal(Signal::TERM);
+    group.wait();
+}
+
+#[test]
+fn what_goes_to_standard_error_follows_a_rotation_in_every_process() {
+    let source = "import sys\nprint('import', file=sys.stderr)\n\
+        def application(environ, start_response):\n\
+        \x20   print('request', environ['QUERY_STRING'], file=sys.stderr, flush=True)\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'ok']\n";
+    let mut start = application(source, 8).env("LSAPI_STDERR_LOG", "app.log");
+    start.command.current_dir(start.dir.path());
+    if rustix::process::geteuid().is_root() {
+        // Root has no such log. Who is root outside of a user namespace may be somebody else in one.
+        let program = ["unshare", "--user", "--map-user=1000", "--"];
+        if !std::process::Command::new(program[0])
+            .args(&program[1..])
+            .arg("true")
+            .status()
+            .is_ok_and(|s| s.success())
+        {
+            eprintln!("skipped: root, and no user namespace to be had");
+            return;
+        }
+        let dir = start.dir.path().to_owned();
+        start = below(start, &program);
+        start.command.current_dir(dir);
+    }
+    let mut group = Group::start_only(start);
+    let current = group.dir().canonicalize().unwrap().join("app.log");
+    let wait = |path: &Path, text: &str| {
+        eventually(&group, "a line", || {
+            let all = std::fs::read_to_string(path).unwrap_or_default();
+            all.contains(text).then_some(all)
+        })
+    };
+    let mut first = group.connect();
+    assert_eq!(first.get("/?1").text(), "ok");
+    wait(&current, "request 1\n");
+    let old = current.with_file_name("old.log");
+    std::fs::rename(&current, &old).unwrap();
+    let members = processes::writers(old.to_str().unwrap());
+    assert!(members.contains(&group.pid()) && members.len() == 3, "{members:?}");
+    group.signal(Signal::USR2);
+    wait(&current, "opening log files anew");
+    eventually(&group, "let go by all", || {
+        processes::writers(old.to_str().unwrap()).is_empty().then_some(())
+    });
+    assert_eq!(first.get("/?2").text(), "ok");
+    // Of a new worker, which the template has forked.
+    assert_eq!(group.connect().get("/?3").text(), "ok");
+    let text = wait(&current, "request 3\n");
+    assert!(text.contains("request 2\n"), "{text}");
+    assert!(!std::fs::read_to_string(&old).unwrap().contains("request 2"));
     group.signal(Signal::TERM);
     group.wait();
 }

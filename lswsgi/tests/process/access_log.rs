@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use lsapi::RequestBuilder;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 
 use crate::support::{Connection, ENDLESS, Event, PATIENCE, Response, Start, Worker};
@@ -246,6 +247,36 @@ fn wait_lines_in_new_file(worker: &Worker) {
         assert!(Instant::now() < deadline, "no new file\n{}", worker.log());
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn part_of_a_line_is_not_continued_by_the_next() {
+    let limit = |worker: &Worker, bytes| {
+        let pid = i32::try_from(worker.pid()).ok().and_then(Pid::from_raw);
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(pid, Resource::Fsize, limit).unwrap();
+    };
+    let (mut worker, mut connection) = start_json(start()).connected();
+    connection.get("/first");
+    wait_lines(&worker, 1);
+    // As a disk that is full in the middle of a line, and has room again later.
+    let path = worker.dir.path().join("access.log");
+    let full = path.metadata().unwrap().len() * 3 / 2;
+    limit(&worker, Some(full));
+    for _ in 0..20 {
+        assert_eq!(connection.get("/middle").text(), "ok");
+    }
+    limit(&worker, None);
+    assert_eq!(connection.get("/last").text(), "ok");
+    drop(connection);
+    worker.wait();
+    let lines = lines(worker.dir.path());
+    let whole = |line: &String| serde_json::from_str::<Value>(line).is_ok();
+    let whole: Vec<bool> = lines.iter().map(whole).collect();
+    // The line of the request before the last may have come late enough.
+    assert!(whole[..2] == [true, false] && [&[true][..], &[true; 2]].contains(&&whole[2..]), "{lines:#?}");
+    assert!(lines.last().is_some_and(|line| line.contains("\"url\":\"/last\"")), "{lines:#?}");
+    assert!(worker.log().contains("lines of the access log lost: 1 ("), "{}", worker.log());
 }
 
 #[test]
