@@ -1,7 +1,9 @@
 //! `lswsgi ctl` from outside, as people and programs run it.
 
 use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::chown;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -11,10 +13,10 @@ use prometheus_parse::{Scrape, Value as Metric};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::control::{SOURCE, controlled, started};
+use crate::control::{self, SOURCE, controlled, started};
 use crate::group::{Group, below, eventually, send};
 use crate::pool::Pool;
-use crate::support::Connection;
+use crate::support::{Connection, PATIENCE};
 
 /// `lswsgi ctl` for the group whose application is in `folder`.
 fn command(folder: &Path, arguments: &[&str]) -> Command {
@@ -185,8 +187,15 @@ fn a_stop_ends_the_request_under_way_and_waits_for_the_end() {
     assert_eq!((&status["state"], &status["workers"][0]["state"]), (&"stopping".into(), &"leaving".into()));
     let output = ctl(&group, &["reload"]);
     assert_eq!(output.status.code(), Some(14), "{output:?}");
+    // As `lswsgi ctl stop` waits: for the end of the connection, which is that of the group.
+    let mut waiting = UnixStream::connect(control::socket(&group)).unwrap();
+    waiting.set_read_timeout(Some(PATIENCE)).unwrap();
+    waiting.write_all(b"{\"command\": \"stop\"}\n").unwrap();
+    let mut lines = BufReader::new(waiting).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "{\"ok\":{\"workers\":1}}");
     finish(&group);
-    assert!(said(&group, &["stop"]).starts_with("stopped in "));
+    assert!(lines.next().is_none());
+    assert!(!control::socket(&group).exists());
     assert_eq!(connection.response().status, 200);
     assert_eq!(group.wait().code(), Some(0), "{}", group.said());
     assert_eq!(group.said().matches("stopping: lswsgi ctl").count(), 1);
@@ -203,7 +212,7 @@ fn where_no_group_is_it_says_so_and_what_to_do() {
     };
     fails(11, "there is no control socket");
     std::fs::create_dir(dir.path().join("tmp")).unwrap();
-    let listener = std::os::unix::net::UnixListener::bind(dir.path().join("tmp/lswsgi.sock")).unwrap();
+    let listener = UnixListener::bind(dir.path().join("tmp/lswsgi.sock")).unwrap();
     drop(listener);
     fails(11, "no group is running");
     let output = command(dir.path(), &["status"]).env("LSWSGI_CONTROL", "off").output().unwrap();
