@@ -120,10 +120,13 @@ impl Group {
         self.templates().first().copied()
     }
 
-    /// All templates: during a reload there are two.
+    /// All templates, as the log tells: during a reload there are two. A worker has the title of its template for a moment.
     pub(crate) fn templates(&self) -> Vec<u32> {
-        let templates = self.titled("template").into_iter();
-        templates.filter(|&pid| processes::state(pid).is_some_and(|state| state != 'Z')).collect()
+        let said = self.said();
+        let started =
+            said.lines().filter_map(|line| line.split_once(" debug: template ")?.1.strip_suffix(" started"));
+        let started = started.map(|pid| pid.parse().expect("a pid"));
+        started.filter(|&pid| processes::state(pid).is_some_and(|state| state != 'Z')).collect()
     }
 
     /// Sends a signal to the process that was started.
