@@ -60,6 +60,35 @@ fn stop(mut group: Group) {
 }
 
 #[test]
+fn what_is_sent_after_the_answer_to_a_reload_is_run_by_new_code() {
+    let slow = "import os, time\n\
+        def application(environ, start_response):\n\
+        \x20   if environ['PATH_INFO'] == '/slow':\n\
+        \x20       print('running', flush=True)\n\
+        \x20       while not os.path.exists('go'): time.sleep(0.01)\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return [b'version 1']\n";
+    let group = control::started(control::controlled(slow, 9));
+    let mut busy = group.connect();
+    busy.send(&RequestBuilder::get("/slow").encode());
+    group.log("running");
+    let mut idle: Vec<_> = (0..8).map(|_| group.connect()).collect();
+    for connection in &mut idle {
+        assert_eq!(connection.get("/").text(), "version 1", "{}", group.said());
+    }
+    deploy(&group, &version(2));
+    let answer = control::ask(&control::socket(&group), "{\"command\": \"reload\"}\n");
+    // Who has a connection without a request has been told that it ends. A request that runs is not waited for.
+    let untold = idle.iter().filter(|connection| !connection.has_news()).count();
+    assert!(answer["ok"]["seconds"].is_f64(), "{answer}");
+    assert_eq!(untold, 0, "{}", group.said());
+    assert_eq!(group.connect().get("/").text(), "version 2");
+    std::fs::write(group.dir().join("go"), "").unwrap();
+    assert_eq!(busy.response().text(), "version 1");
+    stop(group);
+}
+
+#[test]
 fn hup_brings_new_code_and_all_workers_of_the_old_leave() {
     let group = first_version(3);
     let mut connections = [group.connect(), group.connect(), group.connect()];

@@ -69,7 +69,12 @@ impl Manager<'_> {
 
     /// Answers those who wait for a reload that has ended.
     fn tell_of_reloads(&mut self, now: Instant) {
-        for Waiting { who, what, since } in std::mem::take(&mut self.reloads) {
+        let waiting = std::mem::take(&mut self.reloads);
+        if !waiting.is_empty() {
+            // A worker that is busy now will see the order it has been given since the last look.
+            self.workers.look(self.board.slots);
+        }
+        for Waiting { who, what, since } in waiting {
             let answer = match self.outcome(what) {
                 Outcome::Pending => {
                     if self.control.is_there(who) {

@@ -16,7 +16,7 @@ pub(in crate::group) struct Ticket(u64);
 pub(in crate::group) enum Outcome {
     /// It is under way, or waits for the one that is.
     Pending,
-    /// New code serves.
+    /// New code serves, and the old begins no request any more.
     Done,
     /// The old code serves on, for this reason.
     Failed(String),
@@ -43,11 +43,22 @@ impl Manager<'_> {
     /// What has become of one. Outcomes are kept for the last attempt only: whoever asks later than the next is told that.
     pub(super) fn outcome(&self, ticket: Ticket) -> Outcome {
         match self.source.outcome(ticket.0) {
+            Some(Ok(())) if self.old_code_may_begin() => Outcome::Pending,
             Some(Ok(())) => Outcome::Done,
             Some(Err(reason)) => Outcome::Failed(reason.clone()),
             None if self.stopping.is_some() => Outcome::Failed("the group stops".to_owned()),
             None => Outcome::Pending,
         }
+    }
+
+    /// Whether a worker of old code could yet begin a request, because it has not noticed that it is to leave. One that runs a
+    /// request notices at its end.
+    fn old_code_may_begin(&self) -> bool {
+        self.workers.iter().any(|(_, worker)| {
+            let has_work = worker.phase == Phase::Serving || worker.phase == Phase::Starting && worker.holds;
+            let is_last = worker.is_busy() && worker.order.is_leave();
+            worker.generation < self.source.current_from() && has_work && !is_last && !worker.is_stopped
+        })
     }
 
     /// Does what new code needs by way of workers.
