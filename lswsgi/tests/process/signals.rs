@@ -38,7 +38,7 @@ def application(environ, start_response):
 #[test]
 fn handlers_for_the_signals_that_control_the_process_are_refused_with_one_warning() {
     let (mut worker, mut connection) = Start::application(GREEDY).connected();
-    let default = "[None, None, None, None, None, None, None] [<Handlers.SIG_DFL: 0>, None]";
+    let default = "[None, None, None, None, None, None, None] [None, None]";
     assert_eq!(connection.get("/").text(), default);
     // The other signals are the application's.
     connection.get("/usr2");
