@@ -5,6 +5,7 @@
 //!   under a parent process of its own, which can be killed, and ends whatever is left of it.
 //! * [`socketpair`] and [`Listener`] make its descriptor 0.
 //! * [`HttpRequest`] turns an HTTP request into the packet the real server makes of it.
+//! * [`SuexecSecret`] signs it for an application that runs it as another user.
 //! * [`Connection`] sends and receives, and tells apart every way it can end.
 //! * [`Response`] is what came back, with the [`Violation`]s of the protocol in it.
 //! * [`Transcript`] is everything that passed, with times, for people and for programs.
@@ -62,6 +63,7 @@ pub mod scenario;
 mod server;
 pub mod signal;
 pub mod spawner;
+mod suexec;
 #[expect(unsafe_code, reason = "what happens between fork and exec has no safe form; see the module")]
 mod sys;
 mod transcript;
@@ -90,5 +92,6 @@ pub use response::{Ack, ConnClose, End, Header, MAX_BODY, Response};
 pub use rustix::process::{Resource, Signal};
 pub use server::{MockServer, MockServerBuilder, ServeError};
 pub use spawner::{SpawnedApp, Spawner, SpawnerError};
+pub use suexec::SuexecSecret;
 pub use transcript::{Bytes, Detail, Direction, Entry, EntryRecord, Event, SentKind, ShowEntry, Transcript};
 pub use violation::{Severity, Violation};

@@ -113,6 +113,16 @@ pub(super) fn why_skipped(plan: &Plan, scenario: &Scenario) -> Option<String> {
     if is_ipv6 && TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
         return Some("there is no IPv6 here".into());
     }
+    if scenario.start.secret_mode.is_some() {
+        if !rustix::process::geteuid().is_root() {
+            return Some("only root can start a suEXEC daemon".into());
+        }
+        if plan.place.account.is_none() {
+            return Some(
+                "with `--user self` nobody has seen to it that other users can run the application".into(),
+            );
+        }
+    }
     if scenario.start.core_limit == Some(HandedLimit::Highest) && highest_core_limit() == Some(0) {
         return Some("the hard limit on core files is 0 here, so there is nothing to hand down".into());
     }

@@ -9,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use mock_lsws::scenario::{HandedLimit, Mode, Program, SocketKind, Start, Template, Vars};
+use mock_lsws::scenario::{HandedLimit, Mode, Program, SUEXEC_SECRET, SocketKind, Start, Template, Vars};
 use mock_lsws::{
     Address, AppCommand, AppLog, DEFAULT_BACKLOG, Listener, Resource, SpawnedApp, Spawner, SpawnerError,
     Transcript,
@@ -93,14 +93,21 @@ impl Stage {
         let render =
             |text: &Template| text.render(&vars).map_err(|error| StageError::Subject(error.to_string()));
         let mut env = vec![(OsString::from("TMPDIR"), work.clone().into_os_string())];
+        if let Some(mode) = start.secret_mode {
+            let secret = write_secret(&folder, mode).map_err(missing("a file for the secret"))?;
+            env.push(("LSAPI_SECRET".into(), secret.into()));
+        }
         for (name, value) in &start.env.0 {
             env.push((name.into(), render(value)?.into()));
         }
         let bind_address = start.address.as_ref().map(render).transpose()?;
         let args = start.args.iter().map(render).collect::<Result<Vec<_>, _>>()?;
         let script = app_folder.as_ref().map(AppFolder::script);
+        let mut place = plan.place.clone();
+        // A suEXEC daemon is root's; whom it serves can reach what the subject's user can.
+        place.account = place.account.filter(|_| start.secret_mode.is_none());
         let mut command = subject
-            .command(start.program.name(), script.as_deref(), &plan.place)
+            .command(start.program.name(), script.as_deref(), &place)
             .map_err(StageError::NoCommand)?;
         if let Some(address) = &bind_address {
             command = command.args(subject.bind_args(address));
@@ -232,6 +239,14 @@ fn folder_of_the_application(folder: &Path, name: &str, account: Option<&Account
         std::fs::set_permissions(folder, Permissions::from_mode(0o711))?;
     }
     Ok(made)
+}
+
+/// Writes the suEXEC secret to a file of this user's in `folder`.
+fn write_secret(folder: &Path, mode: u32) -> io::Result<PathBuf> {
+    let path = folder.join("secret");
+    std::fs::write(&path, SUEXEC_SECRET.bytes())?;
+    std::fs::set_permissions(&path, Permissions::from_mode(mode))?;
+    Ok(path)
 }
 
 fn missing<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> StageError {

@@ -95,6 +95,9 @@ pub(super) fn needs_process(case: &Scenario) -> Option<&'static str> {
     if case.start.core_limit.is_some() {
         return Some("`core_limit`");
     }
+    if case.start.secret_mode.is_some() {
+        return Some("`secret`");
+    }
     if !case.logs.is_empty() {
         return Some("`logs`");
     }

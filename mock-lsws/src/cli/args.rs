@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use mock_lsws::Address;
 
 use super::serve::ServeArgs;
-use super::values::{key_value, seconds};
+use super::values::{ids, key_value, seconds};
 
 /// A mock LiteSpeed server: starts LSAPI applications as the real server does, and talks to them.
 #[derive(Debug, Parser)]
@@ -45,6 +45,9 @@ Examples:
 
   Start it exactly as the server does, in the directory of the binary:
     mock-lsws run --real-cwd / -- /usr/local/lsws/fcgi-bin/lswsgi -m /srv/app/wsgi.py
+
+  As root, have a suEXEC daemon run a script as another user:
+    mock-lsws run --suexec 1000:1000 --secret /etc/lsws.secret --doc-root /srv/site /hello.wsgi -- lswsgi
 
 The application gets the environment a server gives it: nothing is inherited, --env adds to it. Its standard error is
 passed through; its standard output leads nowhere.
@@ -87,6 +90,19 @@ pub(crate) struct RunArgs {
     /// Start in the directory of the binary, as the real server does. COMMAND has to be an absolute path then.
     #[arg(long)]
     pub(crate) real_cwd: bool,
+
+    /// The folder of a site: a script below it answers, and the path of the URL is its path there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) doc_root: Option<PathBuf>,
+
+    /// Ask a suEXEC daemon to run the request as this user and group, signed with the secret of --secret. A COMMAND, which
+    /// root has to start, gets LSAPI_SECRET and a listening socket.
+    #[arg(long, value_name = "UID:GID", value_parser = ids, requires = "secret", conflicts_with = "worker")]
+    pub(crate) suexec: Option<(u32, u32)>,
+
+    /// The file of the secret: its first 16 bytes.
+    #[arg(long, value_name = "FILE", requires = "suexec")]
+    pub(crate) secret: Option<PathBuf>,
 
     /// The method. GET otherwise, POST with a body.
     #[arg(short = 'X', long = "request", value_name = "METHOD")]

@@ -30,6 +30,8 @@ pub(crate) enum RunError {
     Send(#[from] SendError),
     #[error("{what}: {source}")]
     System { what: &'static str, source: io::Error },
+    #[error("the secret {} cannot be read: {source}", path.display())]
+    Secret { path: PathBuf, source: io::Error },
     #[error("interrupted")]
     Interrupted,
 }
@@ -38,7 +40,9 @@ impl RunError {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => exit_code::USAGE,
-            Self::Body { .. } | Self::Output { .. } | Self::Print(_) => exit_code::FILES,
+            Self::Body { .. } | Self::Secret { .. } | Self::Output { .. } | Self::Print(_) => {
+                exit_code::FILES
+            }
             Self::NotOnPath(_)
             | Self::Start(_)
             | Self::Spawner(_)

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mock_lsws::{Address, AppCommand, Detail, HttpRequest, PROCESS_COUNT_VARIABLES};
+use mock_lsws::{Address, AppCommand, Detail, HttpRequest, Mapping, PROCESS_COUNT_VARIABLES, SuexecSecret};
 
 use super::args::RunArgs;
 use super::error::RunError;
@@ -40,7 +40,7 @@ pub(super) enum Target {
 impl Plan {
     pub(super) fn resolve(args: RunArgs, directory: &Path) -> Result<Self, RunError> {
         let mut notes = Vec::new();
-        let request = request(&args)?;
+        let request = request(&args, directory)?;
         let detail = match args.verbose {
             0 => None,
             1 => Some(Detail::Decoded),
@@ -77,11 +77,14 @@ fn target(args: RunArgs, directory: &Path, notes: &mut Vec<String>) -> Result<Ta
         notes.push(format!("LSAPI_CHILDREN={DEFAULT_CHILDREN} is added, as the server does for a group"));
         command = command.env("LSAPI_CHILDREN", DEFAULT_CHILDREN);
     }
+    if let Some(secret) = &args.secret {
+        command = command.env("LSAPI_SECRET", directory.join(secret));
+    }
     if args.worker && is_self_managed {
         notes.push("with these variables a server would hand over a listening socket".to_owned());
     }
     let command = Box::new(command);
-    if args.group || (is_self_managed && !args.worker) {
+    if args.group || args.secret.is_some() || (is_self_managed && !args.worker) {
         Ok(Target::Group(command))
     } else {
         Ok(Target::Worker(command))
@@ -97,7 +100,7 @@ fn absolute(name: &OsStr) -> Result<PathBuf, RunError> {
     Err(RunError::Usage(message))
 }
 
-fn request(args: &RunArgs) -> Result<HttpRequest, RunError> {
+fn request(args: &RunArgs, directory: &Path) -> Result<HttpRequest, RunError> {
     let body = args.data.as_deref().map(read_body).transpose()?;
     let method = args.method.as_deref().unwrap_or(if body.is_some() { "POST" } else { "GET" });
     if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -139,6 +142,16 @@ fn request(args: &RunArgs) -> Result<HttpRequest, RunError> {
     }
     for (name, value) in other {
         request = request.header(name, value);
+    }
+    if let Some(folder) = &args.doc_root {
+        let path = rest.map_or(target.as_str(), |rest| rest.find('/').map_or("/", |at| &rest[at..]));
+        let name = path.split(['?', '#']).next().unwrap_or_default().to_owned();
+        request = request.mapping(Mapping::Script { name, document_root: directory.join(folder) });
+    }
+    if let (Some((uid, gid)), Some(path)) = (args.suexec, &args.secret) {
+        let secret = SuexecSecret::read(&directory.join(path))
+            .map_err(|source| RunError::Secret { path: path.clone(), source })?;
+        request = request.suexec(&secret, uid, gid);
     }
     Ok(match body {
         Some(body) if body.is_empty() => request.header("Content-Length", "0"),
@@ -236,6 +249,21 @@ mod tests {
         let block = block(&plan);
         assert!(block.contains("Host: h:81\r\n") && block.contains("Content-Length: 3\r\n"), "{block}");
         assert!(block.contains("Content-Type: application/x-www-form-urlencoded\r\n"), "{block}");
+    }
+
+    #[test]
+    fn a_signed_request_for_a_script_has_both_in_it_and_the_daemon_the_file() {
+        let secret = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(secret.path(), "0123456789abcdef").unwrap();
+        let file = secret.path().to_str().unwrap();
+        let args = ["--suexec", "7:8", "--secret", file, "--doc-root", "site", "/a.py?x", "--", "/bin/true"];
+        let plan = plan(&args).unwrap();
+        let names = plan.request.to_raw().special_env.into_iter().map(|entry| entry.key);
+        assert!(names.eq([b"\0SUEXEC_UGID\0".to_vec(), b"\0SUEXEC_AUTH\0".to_vec()]));
+        let script = b"/somewhere/site/a.py\0".to_vec();
+        assert!(plan.request.to_raw().env.iter().any(|entry| entry.value == script));
+        let Target::Group(command) = plan.target else { panic!("not a listening socket") };
+        assert_eq!(command.configured("LSAPI_SECRET"), Some(file.as_ref()));
     }
 
     #[test]

@@ -14,6 +14,12 @@ pub(super) fn key_value(text: &str) -> Result<(OsString, OsString), String> {
     }
 }
 
+/// `UID:GID`, two numbers.
+pub(super) fn ids(text: &str) -> Result<(u32, u32), String> {
+    let pair = text.split_once(':').and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
+    pair.ok_or_else(|| "user and group are written UID:GID, two numbers".to_owned())
+}
+
 /// A time in seconds, with or without a fraction.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 =
@@ -28,6 +34,14 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn user_and_group_are_two_numbers() {
+        assert_eq!(ids("1000:100"), Ok((1000, 100)));
+        for text in ["1000", "1000:", ":1", "www:www", "-1:1", "1:2:3"] {
+            assert!(ids(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn times_are_seconds_with_or_without_a_fraction() {

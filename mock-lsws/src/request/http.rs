@@ -2,12 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use lsapi::RawRequest;
+use lsapi::{RawEnv, RawRequest};
 
 use super::begin::{Begin, BodyState};
 use super::mapping::Mapping;
 use super::path::DecodedPath;
 use super::variables::{Facts, split_query};
+use crate::SuexecSecret;
 use crate::http::RequestHead;
 
 /// Both ends of the HTTP connection a request came on.
@@ -52,6 +53,7 @@ pub struct HttpRequest {
     https: bool,
     remote_user: Option<String>,
     added: Vec<(String, Vec<u8>)>,
+    signature: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl HttpRequest {
@@ -69,6 +71,7 @@ impl HttpRequest {
             https: false,
             remote_user: None,
             added: Vec::new(),
+            signature: Vec::new(),
         }
     }
 
@@ -135,6 +138,13 @@ impl HttpRequest {
         self
     }
 
+    /// Asks the application to run it as another user, and signs that with the secret both know.
+    #[must_use]
+    pub fn suexec(mut self, secret: &SuexecSecret, uid: u32, gid: u32) -> Self {
+        self.signature = secret.sign(uid, gid).into();
+        self
+    }
+
     /// The method.
     #[must_use]
     pub fn method(&self) -> &str {
@@ -171,6 +181,8 @@ impl HttpRequest {
             Ok(0) | Err(_) => BodyState::None,
             Ok(length) => BodyState::Declared(length),
         };
-        Begin::composed(head, &self.version, &facts).to_raw(body)
+        let mut raw = Begin::composed(head, &self.version, &facts).to_raw(body);
+        raw.special_env.extend(self.signature.iter().map(|(name, value)| RawEnv::new(name, value)));
+        raw
     }
 }

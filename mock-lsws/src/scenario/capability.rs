@@ -26,11 +26,13 @@ pub enum Capability {
     Scripts,
     /// `preload`
     Preload,
+    /// `suexec`
+    Suexec,
 }
 
 impl Capability {
     /// All there are.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Group,
         Self::AcceptNotify,
         Self::BusyLimit,
@@ -40,6 +42,7 @@ impl Capability {
         Self::LswsgiOptions,
         Self::Scripts,
         Self::Preload,
+        Self::Suexec,
     ];
 
     /// The name in scenario and subject files.
@@ -55,6 +58,7 @@ impl Capability {
             Self::LswsgiOptions => "lswsgi-options",
             Self::Scripts => "scripts",
             Self::Preload => "preload",
+            Self::Suexec => "suexec",
         }
     }
 
@@ -71,6 +75,9 @@ impl Capability {
             Self::LswsgiOptions => "the options and variables of lswsgi are understood",
             Self::Scripts => "each request says in SCRIPT_FILENAME which script answers it",
             Self::Preload => "{script} is loaded when the process starts, before any request",
+            Self::Suexec => {
+                "as root and with LSAPI_SECRET, each connection is served as the user its first request is signed for"
+            }
         }
     }
 }

@@ -97,6 +97,8 @@ pub struct Start {
     pub env: Pairs<Template>,
     /// The limit on core files that the server hands down, soft and hard. Left alone by default.
     pub core_limit: Option<HandedLimit>,
+    /// The permissions of the file of its suEXEC secret, if it has one. It is root's process then.
+    pub secret_mode: Option<u32>,
 }
 
 impl Start {
@@ -105,7 +107,7 @@ impl Start {
     pub fn new(mode: Mode, program: Program) -> Self {
         let env = Pairs::default();
         let (socket, address, args) = (SocketKind::Unix, None, Vec::new());
-        Self { mode, socket, address, program, args, env, core_limit: None }
+        Self { mode, socket, address, program, args, env, core_limit: None, secret_mode: None }
     }
 }
 

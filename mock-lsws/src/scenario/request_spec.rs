@@ -12,6 +12,7 @@ use super::bytes_spec::{BytesError, BytesSpec};
 use super::filler::fill;
 use super::pairs::Pairs;
 use super::raw_overrides::RawOverrides;
+use super::suexec_spec::SuexecSpec;
 use super::template::Template;
 use super::vars::Vars;
 
@@ -37,6 +38,8 @@ pub struct RequestSpec {
     without_env: Vec<String>,
     /// Special variables; their names start with a control byte.
     special_env: Pairs<BytesSpec>,
+    /// Whom it asks to run as: the last of the special variables.
+    suexec: Option<SuexecSpec>,
     /// The body. Its length is announced in the packet and as Content-Length.
     body: Option<BytesSpec>,
     /// A length to announce for a body that later steps send.
@@ -189,6 +192,7 @@ impl RequestSpec {
         for (name, value) in &self.special_env.0 {
             raw.special_env.push(RawEnv::new(name.as_bytes(), &value.make(root, vars)?));
         }
+        raw.special_env.extend(self.suexec.iter().flat_map(SuexecSpec::entries));
         if let Some(len) = announced {
             raw.req_body_len = i32::try_from(len).unwrap_or(-2);
         }

@@ -27,11 +27,12 @@ pub(crate) struct StartTable {
     #[serde(default)]
     env: Pairs<Template>,
     core_limit: Option<HandedLimit>,
+    secret: Option<Spanned<String>>,
 }
 
 /// How the application is started, from the table at byte `place` of a file whose head has `needs`.
 pub(crate) fn resolve(table: StartTable, place: usize, needs: &[Capability]) -> Result<Start, Mistake> {
-    let StartTable { mode, socket, address, role, wsgi, files, args, env, core_limit } = table;
+    let StartTable { mode, socket, address, role, wsgi, files, args, env, core_limit, secret } = table;
     if let Some(socket) = socket.as_ref().filter(|_| mode != Mode::Listen) {
         let message = "`socket` is about a listening one: write `mode = \"listen\"`, or leave it out";
         return Err((socket.span().start, message.into()));
@@ -53,6 +54,7 @@ pub(crate) fn resolve(table: StartTable, place: usize, needs: &[Capability]) -> 
         let message = "`args` are understood by lswsgi only: write `needs = [\"lswsgi-options\"]` in the head of the file";
         return Err((args.span().start, message.into()));
     }
+    let secret_mode = secret.as_ref().map(mode_of_secret).transpose()?;
     let program = match (role, wsgi) {
         (Some(role), None) => {
             if let Some(files) = files {
@@ -85,5 +87,13 @@ pub(crate) fn resolve(table: StartTable, place: usize, needs: &[Capability]) -> 
     let socket = socket.map_or(SocketKind::Unix, Spanned::into_inner);
     let address = address.map(Spanned::into_inner);
     let args = args.map(Spanned::into_inner).unwrap_or_default();
-    Ok(Start { mode, socket, address, program, args, env, core_limit })
+    Ok(Start { mode, socket, address, program, args, env, core_limit, secret_mode })
+}
+
+/// The permissions of the file of the secret.
+fn mode_of_secret(text: &Spanned<String>) -> Result<u32, Mistake> {
+    u32::from_str_radix(text.get_ref(), 8).ok().filter(|mode| *mode <= 0o7777).ok_or_else(|| {
+        let message = "`secret` is the mode of its file: four octal digits, such as \"0600\"";
+        (text.span().start, message.into())
+    })
 }

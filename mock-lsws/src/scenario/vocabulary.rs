@@ -107,6 +107,7 @@ pub const DEFINITIONS: &[Definition] = &[
                     "lswsgi-options",
                     "scripts",
                     "preload",
+                    "suexec",
                 ])),
                 "what the application has to be able to do; else the case is skipped",
             ),
@@ -139,6 +140,11 @@ pub const DEFINITIONS: &[Definition] = &[
             key("args", ListOf(&Text), "words behind the command, for what needs `lswsgi-options`"),
             key("env", PairsOf(&Text), "environment of the process"),
             key("core_limit", Words(&["highest", "soft_zero"]), "the limit on core files it is started with"),
+            key(
+                "secret",
+                Name,
+                "it is root's, and has a suEXEC secret in a file with this mode, such as `0600`",
+            ),
         ],
     ),
     table(
@@ -189,6 +195,7 @@ pub const DEFINITIONS: &[Definition] = &[
                 PairsOf(&Ref("bytes")),
                 "special variables; their names start with a control byte",
             ),
+            key("suexec", Ref("suexec"), "whom it asks to run as"),
             key("body", Ref("bytes"), "the body; its length is announced"),
             key("body_length", Number, "a length to announce for a body that later steps send"),
             key("more_headers", Number, "this many headers `X-1: 1`, `X-2: 2` and so on"),
@@ -197,6 +204,18 @@ pub const DEFINITIONS: &[Definition] = &[
             key("recording", Name, "a recorded request to send instead"),
             key("byte_order", Words(&["native", "opposite"]), "of the packet's integers"),
             key("raw", Ref("raw"), "single fields of the packet, right or wrong"),
+        ],
+    ),
+    table(
+        "suexec",
+        &[
+            required("uid", Number, "the user"),
+            required("gid", Number, "the group"),
+            key(
+                "signature",
+                Words(&["good", "wrong", "missing"]),
+                "by which it says that it may; good without it",
+            ),
         ],
     ),
     table(
@@ -448,6 +467,7 @@ mod tests {
     use crate::scenario::step_table::{
         BranchTable, EofTable, LogTable, NoBytesTable, SignalTable, StepTable,
     };
+    use crate::scenario::suexec_spec::{Signature, SuexecSpec};
     use crate::scenario::{
         Ack, Capability, Class, ConnCloseRule, Damage, ExpectExit, ExpectProcess, Generate, HandedLimit,
         LimitExpectation, Mode, Outcome, RawOverrides, RequestSpec, ResourceName, ResponseExpectation,
@@ -509,6 +529,7 @@ mod tests {
             ("step", names_of::<StepTable>()),
             ("row", names_of::<BranchTable>()),
             ("request", names_of::<RequestSpec>()),
+            ("suexec", names_of::<SuexecSpec>()),
             ("raw", names_of::<RawOverrides>()),
             ("known_header", names_of::<KnownSlot>()),
             ("variable", names_of::<EnvLengths>()),
@@ -553,6 +574,7 @@ mod tests {
             ("start", "socket", names_of::<SocketKind>()),
             ("start", "core_limit", names_of::<HandedLimit>()),
             ("request", "byte_order", names_of::<Order>()),
+            ("suexec", "signature", names_of::<Signature>()),
             ("response", "ack", names_of::<Ack>()),
             ("response", "conn_close", names_of::<ConnCloseRule>()),
             ("outcome_table", "any_of", names_of::<Outcome>()),
