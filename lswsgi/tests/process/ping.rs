@@ -52,9 +52,12 @@ fn it_says_that_there_is_a_process_also_when_the_application_cannot_be_imported(
 }
 
 #[test]
-fn it_is_a_request_like_any_other_for_the_limits() {
-    let (mut worker, mut connection) = ping(APPLICATION).env("LSAPI_MAX_REQS", "2").connected();
+fn it_is_a_request_like_any_other_for_limits_and_access_log() {
+    let start = ping(APPLICATION).env("LSAPI_MAX_REQS", "2").arg("--access-log").arg("-");
+    let (mut worker, mut connection) = start.connected();
     connection.get("/health/ping");
+    let line = worker.wait_log("GET /health/ping");
+    assert!(line.contains("\" 200 5 "), "{line}");
     assert!(connection.get("/health/ping").names().contains(&"CONN_CLOSE"));
     connection.expect_end();
     assert_eq!(worker.wait().code(), Some(0));
