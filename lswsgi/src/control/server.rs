@@ -17,7 +17,7 @@ use super::client::{Client, Then};
 use super::place::{self, NoPlace};
 use super::request::{Answer, Kind, Request};
 use super::socket::{ControlSocket, NotOpened};
-use crate::log;
+use crate::log::{self, Level};
 use crate::settings::Settings;
 
 /// How often a socket that could not be had is tried again, and one that is there is looked after.
@@ -88,39 +88,40 @@ impl<'a> Control<'a> {
             ));
             self.socket = None;
         }
-        self.is_eager = false;
-        let why = match place::find(self.settings) {
-            Ok(path) => {
-                self.path = path;
-                match ControlSocket::open(&self.path) {
-                    Ok(socket) => {
-                        self.socket = Some(socket);
-                        self.told.clear();
-                        log::info(format_args!("control socket {}", self.path.display()));
-                        return;
-                    }
-                    Err(why) => {
-                        self.is_eager = matches!(why, NotOpened::Served);
-                        format!("no control socket {}: {why}", self.path.display())
-                    }
+        match self.open() {
+            Ok(()) => self.told.clear(),
+            Err((level, why)) if why != self.told => {
+                match level {
+                    Level::Error => log::error(format_args!("{why}")),
+                    _ => log::info(format_args!("{why}")),
                 }
+                self.told = why;
             }
-            Err(why @ NoPlace::TooLong(_)) => {
-                format!("no control socket: {why}; choose another with --control")
-            }
-            Err(NoPlace::Off) => return,
-            Err(why) => format!("no control socket: {why}; lswsgi ctl needs one (--control)"),
-        };
-        if why != self.told {
-            // What was named and cannot be is a mistake; what is not there by itself is not.
-            let is_named = self.settings.operation.control.is_some() && !self.is_eager;
-            if is_named {
-                log::error(format_args!("{why}"));
-            } else {
-                log::info(format_args!("{why}"));
-            }
-            self.told = why;
+            Err(_) => {}
         }
+    }
+
+    /// Tries to make the socket. Returns why there is none, and how much that matters: what was named and cannot be is a
+    /// mistake, and so is something else in its place; a place that is not there by itself is none.
+    fn open(&mut self) -> Result<(), (Level, String)> {
+        self.is_eager = false;
+        let is_named = self.settings.operation.control.is_some();
+        self.path = place::find(self.settings).map_err(|why| match why {
+            // Said by whoever wanted it so.
+            NoPlace::Off => (Level::Info, String::new()),
+            why if is_named => {
+                (Level::Error, format!("no control socket: {why}; choose another with --control"))
+            }
+            why => (Level::Info, format!("no control socket: {why}; lswsgi ctl needs one (--control)")),
+        })?;
+        let socket = ControlSocket::open(&self.path).map_err(|why| {
+            self.is_eager = matches!(why, NotOpened::Served);
+            let level = if self.is_eager { Level::Info } else { Level::Error };
+            (level, format!("no control socket {}: {why}", self.path.display()))
+        })?;
+        log::info(format_args!("control socket {}", self.path.display()));
+        self.socket = Some(socket);
+        Ok(())
     }
 
     /// Lets go of the socket, and of every connection.

@@ -113,7 +113,7 @@ fn a_file_in_the_way_is_left_alone_and_told_of() {
     let start = controlled(SOURCE, 2);
     std::fs::write(start.dir().join("tmp/lswsgi.sock"), "keep").unwrap();
     let group = Group::start(start);
-    group.log("a file that is not a socket is in the way");
+    assert!(group.log("a file that is not a socket is in the way").contains(" error: no control socket /"));
     assert_eq!(group.connect().get("/").status, 200);
     assert_eq!(std::fs::read(socket(&group)).unwrap(), b"keep");
 }
