@@ -556,4 +556,43 @@ pub(super) mod tests {
         assert_eq!(policy().obtain(&workers, 1, CAN_FORK, now), Obtain::Coming);
         assert_eq!(policy().obtain(&workers, 1, CAN_FORK, now + SECOND), Obtain::Release(2));
     }
+
+    #[test]
+    fn workers_of_old_code_leave_when_they_have_taken_what_they_were_handed() {
+        let now = Instant::now();
+        let mut workers = table(&[Free(5), Quiet(5), Busy(5), Starting, Free(5), Quiet(5)], now);
+        workers.get_mut(1).unwrap().taken = false;
+        workers.get_mut(4).unwrap().generation = 2;
+        workers.get_mut(5).unwrap().stand_in = true;
+        assert_eq!(policy().outdated(&workers, 1), [0; 0]);
+        assert_eq!(policy().outdated(&workers, 2), [0, 2, 3]);
+        workers.get_mut(1).unwrap().taken = true;
+        assert_eq!(policy().outdated(&workers, 2), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn new_code_is_not_short_of_workers_because_the_old_has_long_requests() {
+        let now = Instant::now();
+        let mut workers = table(&[Busy(5), Busy(5), Busy(5), Busy(5)], now);
+        assert_eq!(policy().obtain(&workers, 1, Means { sparing: true, ..CAN_FORK }, now), Obtain::Nowhere);
+        for slot in 0..4 {
+            workers.get_mut(slot).unwrap().order = Order::LeaveReload;
+        }
+        assert_eq!(policy().obtain(&workers, 1, CAN_FORK, now), Obtain::Fork);
+        // As many as there were, but for the one that is there; and no more than there may be.
+        workers.insert(4, worker(Free(0), now));
+        assert_eq!([0, 1, 4, 9].map(|holding| policy().successors(&workers, holding)), [0, 0, 3, 3]);
+        let ready = Policy { min_idle: 2, ..policy() };
+        assert_eq!(ready.successors(&workers, 0), 1);
+    }
+
+    #[test]
+    fn a_worker_on_trial_is_nobody_yet() {
+        let now = Instant::now();
+        let mut workers = table(&[Busy(5), Busy(5), Busy(5), Starting], now);
+        assert_eq!(policy().obtain(&workers, 1, CAN_FORK, now), Obtain::Coming);
+        workers.get_mut(3).unwrap().is_trial = true;
+        assert_eq!(policy().obtain(&workers, 1, CAN_FORK, now), Obtain::Fork);
+        assert_eq!(policy().outdated(&workers, 2), [0, 1, 2]);
+    }
 }
