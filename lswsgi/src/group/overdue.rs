@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn starting_and_exit_handlers_have_their_time() {
         let just = |worker: &mut Worker, now| worker.since = now;
-        assert_eq!(due(just, Kind::Starting), Some((10, Measure::Kill, Overdue::Start)));
+        assert_eq!(due(just, Kind::Starting), Some((60, Measure::Kill, Overdue::Start)));
         let done = |worker: &mut Worker, now| {
             worker.since = now;
             worker.phase = Phase::Done;
