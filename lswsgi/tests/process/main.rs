@@ -23,6 +23,7 @@ mod readme;
 mod reload;
 mod request;
 mod signals;
+mod suexec;
 mod support;
 mod title;
 mod validator;

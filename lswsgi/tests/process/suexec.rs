@@ -1,0 +1,207 @@
+//! What only shows beside a suEXEC daemon's answers: whom its processes run as, and what of the daemon they still have.
+//!
+//! Takes root, and no Python: one that cannot be reached by other users is an error page, served by the same process. The
+//! answers themselves are the scenarios' to check.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use lsapi::RequestBuilder;
+use md5::{Digest as _, Md5};
+
+use crate::support::{Connection, Event, PATIENCE, Response, Start, Worker};
+
+const SECRET: &[u8; 16] = b"dont look at me!";
+
+/// A user and group nobody else here has.
+const SOMEBODY: (u32, u32) = (60_011, 60_012);
+
+fn is_root() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        eprintln!("nothing to check: only root can run as others");
+    }
+    is_root
+}
+
+fn with_secret(start: Start, mode: u32) -> Start {
+    let path = start.dir().join("secret");
+    fs::write(&path, SECRET).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    start.env("LSAPI_SECRET", path.to_str().unwrap())
+}
+
+fn daemon(start: Start) -> (Worker, PathBuf) {
+    with_secret(start, 0o600).listening()
+}
+
+/// A request for a script that is not there, signed for a user.
+fn signed((uid, gid): (u32, u32)) -> Vec<u8> {
+    let ugid = [uid.to_ne_bytes(), gid.to_ne_bytes()].concat();
+    let digest = Md5::digest([b"0123456789abcdef", &SECRET[..], &ugid].concat());
+    let auth = [b"0123456789abcdef", digest.as_slice()].concat();
+    let request = RequestBuilder::get("/").env("SCRIPT_FILENAME", "/nowhere/app.py");
+    request.special_env(b"\0SUEXEC_UGID", &ugid).special_env(b"\0SUEXEC_AUTH", &auth).encode()
+}
+
+/// Opens a connection. Returns it with the process that serves it.
+fn connect(path: &Path) -> (Connection, i32) {
+    let mut connection = Connection::to(path);
+    let mut said = Response::default();
+    connection.next(&mut said);
+    (connection, said.notice.expect("a PID notice"))
+}
+
+/// A line of `/proc/PID/status`, as words.
+fn status(pid: i32, name: &str) -> Vec<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Where the descriptors of a process lead, but for the standard ones.
+fn descriptors(pid: i32) -> Vec<String> {
+    let folder = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let others = folder.filter(|entry| !["0", "1", "2"].iter().any(|number| entry.file_name() == *number));
+    others.map(|entry| fs::read_link(entry.path()).unwrap().to_string_lossy().into_owned()).collect()
+}
+
+/// Whether the secret is anywhere in the memory of a process that it can write to.
+fn knows_secret(pid: i32) -> bool {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let memory = File::open(format!("/proc/{pid}/mem")).unwrap();
+    maps.lines().filter(|line| line.contains(" rw")).any(|line| {
+        let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|number| u64::from_str_radix(number, 16).unwrap());
+        let mut bytes = vec![0; usize::try_from(end - start).unwrap()];
+        let count = memory.read_at(&mut bytes, start).unwrap_or(0);
+        bytes[..count].windows(SECRET.len()).any(|window| window == SECRET)
+    })
+}
+
+/// Waits until a process is gone.
+fn wait_gone(pid: i32) {
+    let deadline = Instant::now() + PATIENCE;
+    while Path::new(&format!("/proc/{pid}")).exists() {
+        assert!(Instant::now() < deadline, "process {pid} is still there");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn the_process_of_a_connection_is_the_users_for_good_and_has_nothing_of_the_daemon() {
+    if !is_root() {
+        return;
+    }
+    let (worker, path) = daemon(Start::scripts());
+    let daemon = i32::try_from(worker.pid()).unwrap();
+    assert!(knows_secret(daemon), "the search finds it where it is");
+    let (mut connection, pid) = connect(&path);
+    // Until a request has come whole, and whatever of it has: no file, no listening socket, and root's.
+    let request = signed(SOMEBODY);
+    let (begin, rest) = request.split_at(request.len() - 1);
+    connection.send(begin);
+    assert_eq!(status(pid, "Uid"), ["0"; 4]);
+    let open = descriptors(pid);
+    assert!(
+        open.iter().all(|target| target.starts_with("socket:") || target.contains("eventfd")),
+        "{open:?}"
+    );
+    let listener = |target: &&String| descriptors(daemon).contains(target);
+    assert_eq!(open.iter().filter(listener).filter(|target| target.starts_with("socket:")).count(), 0);
+    connection.send(rest);
+    assert!(connection.response().status >= 400);
+    let line = worker.wait_log("serving a connection as uid 60011, gid 60012");
+    assert!(line.contains(&format!("[{pid}]")), "{line}");
+    drop(connection);
+    worker.wait_log(&format!("process {pid} of uid 60011 "));
+}
+
+#[test]
+fn a_process_that_serves_a_user_is_that_user_and_knows_no_secret() {
+    if !is_root() {
+        return;
+    }
+    // What Python does when it starts takes a moment, and is the user's doing already.
+    let (worker, path) = daemon(Start::scripts());
+    let (mut connection, pid) = connect(&path);
+    connection.send(&signed(SOMEBODY));
+    worker.wait_log("serving a connection as uid 60011, gid 60012");
+    let deadline = Instant::now() + PATIENCE;
+    while status(pid, "Uid") != ["60011"; 4] {
+        assert!(Instant::now() < deadline, "it is still {:?}", status(pid, "Uid"));
+        std::thread::yield_now();
+    }
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(pid).unwrap(),
+        rustix::process::Signal::STOP,
+    )
+    .unwrap();
+    assert_eq!(
+        (status(pid, "Gid"), status(pid, "Groups")),
+        (vec!["60012".to_owned(); 4], vec!["60012".to_owned()])
+    );
+    for set in ["CapEff", "CapPrm", "CapInh", "CapAmb"] {
+        assert_eq!(status(pid, set), ["0000000000000000"], "{set}");
+    }
+    assert!(!knows_secret(pid));
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(pid).unwrap(),
+        rustix::process::Signal::KILL,
+    )
+    .unwrap();
+    worker.wait_log(&format!("process {pid} of uid 60011 was killed by SIGKILL, not by lswsgi"));
+}
+
+#[test]
+fn a_connection_without_a_request_is_not_kept_by_a_process_of_roots() {
+    if !is_root() {
+        return;
+    }
+    let (worker, path) = daemon(Start::scripts().env("LSWSGI_HEADER_TIMEOUT", "1"));
+    let (mut connection, pid) = connect(&path);
+    let mut said = Response::default();
+    while connection.next(&mut said) != Event::End {}
+    assert_eq!(said.names(), ["CONN_CLOSE"]);
+    wait_gone(pid);
+    worker.wait_log("no request came for the header timeout");
+}
+
+#[test]
+fn a_stop_ends_the_processes_and_then_the_daemon() {
+    if !is_root() {
+        return;
+    }
+    let (mut worker, path) = daemon(Start::scripts());
+    let (mut connection, pid) = connect(&path);
+    worker.signal("TERM");
+    let mut said = Response::default();
+    assert_eq!(connection.next(&mut said), Event::Packet(lsapi::PacketType::ConnClose));
+    drop(connection);
+    assert_eq!(worker.wait().code(), Some(0));
+    wait_gone(pid);
+}
+
+#[test]
+fn processes_do_not_outlive_the_daemon() {
+    if !is_root() {
+        return;
+    }
+    let (mut worker, path) = daemon(Start::scripts());
+    let (_connection, pid) = connect(&path);
+    worker.signal("KILL");
+    worker.wait();
+    wait_gone(pid);
+}
+
+#[test]
+fn what_is_not_fit_for_a_daemon_of_roots_is_refused_before_anything_is_served() {
+    if !is_root() {
+        return;
+    }
+    let (mut open, _connection) = with_secret(Start::scripts(), 0o600).connected();
+    assert_eq!(open.wait().code(), Some(15));
+    assert!(open.log().contains("suEXEC takes a listening socket"), "{}", open.log());
+}
