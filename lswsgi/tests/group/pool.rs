@@ -128,7 +128,12 @@ impl Pooled {
 
     /// Whether nothing has come on it since its last answer.
     fn is_silent(&self) -> bool {
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        poll(&mut [PollFd::new(&self.connection.stream, PollFlags::IN)], Some(&now)) == Ok(0)
+        is_silent(&self.connection)
     }
+}
+
+/// Whether nothing has come that has not been read, not even the end.
+pub(crate) fn is_silent(connection: &Connection) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(&connection.stream, PollFlags::IN)], Some(&now)) == Ok(0)
 }

@@ -10,6 +10,7 @@ use rustix::process::Signal;
 
 use crate::control;
 use crate::group::{Group, application, eventually, send};
+use crate::pool::is_silent;
 use crate::processes;
 use crate::support::{Event, Response, Start};
 use crate::traffic;
@@ -79,7 +80,7 @@ fn what_is_sent_after_the_answer_to_a_reload_is_run_by_new_code() {
     deploy(&group, &version(2));
     let answer = control::ask(&control::socket(&group), "{\"command\": \"reload\"}\n");
     // Who has a connection without a request has been told that it ends. A request that runs is not waited for.
-    let untold = idle.iter().filter(|connection| !connection.has_news()).count();
+    let untold = idle.iter().filter(|connection| is_silent(connection)).count();
     assert!(answer["ok"]["seconds"].is_f64(), "{answer}");
     assert_eq!(untold, 0, "{}", group.said());
     assert_eq!(group.connect().get("/").text(), "version 2");

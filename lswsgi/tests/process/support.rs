@@ -13,8 +13,6 @@ use std::time::{Duration, Instant};
 
 use lsapi::{AppPacket, DecodeError, PacketType, RequestBuilder};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tempfile::TempDir;
 
@@ -397,12 +395,6 @@ impl Connection {
         let mut rest = Response::default();
         assert_eq!(self.next(&mut rest), Event::End);
         assert!(self.received.is_empty(), "{:?}", self.received);
-    }
-
-    /// Whether something has come by now, or the end.
-    pub(crate) fn has_news(&self) -> bool {
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        recv(&self.stream, &mut [0_u8; 1], flags) != Err(Errno::AGAIN)
     }
 
     /// Ends our sending side.
