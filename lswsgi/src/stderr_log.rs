@@ -8,6 +8,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
 use crate::log;
 use crate::log_file::{self, Refused};
 
@@ -71,10 +73,15 @@ pub(crate) fn current() -> Option<PathBuf> {
     path.metadata().is_ok_and(|there| there.is_file()).then_some(path)
 }
 
-/// Opens the file for appending, and makes it if it is not there.
+/// Opens the file for appending, and makes it if it is not there. Does not wait for somebody to read a pipe.
 fn open(path: &Path) -> Result<File, Refused> {
     let real = log_file::locate(path)?;
-    Ok(OpenOptions::new().append(true).create(true).mode(0o644).open(&real)?)
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = OpenOptions::new().append(true).create(true).mode(0o644).custom_flags(flags).open(&real)?;
+    // What is printed waits for its reader all the same: an application does not expect anything else.
+    let flags = fcntl_getfl(&file).map_err(io::Error::from)?;
+    fcntl_setfl(&file, flags - OFlags::NONBLOCK).map_err(io::Error::from)?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -82,6 +89,10 @@ mod tests {
     use super::*;
     use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     #[test]
     fn the_file_is_made_when_it_is_not_there_and_continued_when_it_is() {
@@ -92,6 +103,21 @@ mod tests {
         }
         assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o133, 0);
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_not_waited_for_and_one_that_is_read_is_as_usual() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let (done, opened) = mpsc::channel();
+        let unread = path.clone();
+        std::thread::spawn(move || done.send(open(&unread).is_err()));
+        assert_eq!(opened.recv_timeout(Duration::from_secs(20)), Ok(true), "it waits");
+        // Both ends, which does not wait on Linux.
+        let _reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let file = open(&path).unwrap();
+        assert!(!fcntl_getfl(&file).unwrap().contains(OFlags::NONBLOCK));
     }
 
     #[test]
