@@ -16,6 +16,9 @@ use crate::{board, log};
 /// How often it is said that lines are lost, in ms.
 const REMINDER: u64 = 60_000;
 
+/// Why lines were lost, if there are several reasons.
+const LATE_OR_FULL: &str = "nobody read them in time, or there was no space";
+
 /// What a line is written to.
 #[derive(Debug)]
 pub(super) struct File {
@@ -107,7 +110,7 @@ impl File {
         match result {
             Ok(count) if count == line.len() => {
                 if self.lost > 0 {
-                    self.tell("nobody read them in time, or there was no space");
+                    self.tell(LATE_OR_FULL);
                 }
                 Written::Whole
             }
@@ -130,6 +133,17 @@ impl File {
             return;
         }
         self.told = Some(now);
+        self.say(reason);
+    }
+
+    /// Says how many lines have been lost that have not been told of: no more come.
+    pub(super) fn finish(&mut self) {
+        if self.lost > 0 {
+            self.say(LATE_OR_FULL);
+        }
+    }
+
+    fn say(&mut self, reason: &str) {
         let name = self.path.map_or(PathBuf::from("standard error"), Path::to_owned);
         let lost = std::mem::take(&mut self.lost);
         log::warning(format_args!("lines of the access log lost: {lost} ({}: {reason})", name.display()));

@@ -62,7 +62,9 @@ struct Journal {
 /// Takes in what `settings` say, for this process and those it forks. To be called where relative paths begin.
 pub(crate) fn prepare(settings: &Settings) {
     let Some(path) = &settings.operation.access_log else { return };
-    let path = (path != Path::new("-")).then(|| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+    // Standard output is the same.
+    let is_stderr = ["-", "/dev/stderr", "/dev/stdout"].iter().any(|name| path == Path::new(name));
+    let path = (!is_stderr).then(|| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
     PLAN.get_or_init(|| Plan { path, format: settings.operation.access_format, zone: TimeZone::system() });
 }
 
@@ -121,6 +123,16 @@ pub(crate) fn flush() {
     }
 }
 
+/// Writes the line that waits, and says how many have been lost: this process takes no more requests.
+pub(crate) fn finish() {
+    if is_on()
+        && let Some(journal) = &mut *lock()
+    {
+        journal.write();
+        journal.file.finish();
+    }
+}
+
 /// Another thread has ended the request under way, and the process ends. `answer`: the status and the length of what it has
 /// answered, if nothing had been sent before.
 pub(crate) fn end_by_force(ending: Ending, answer: Option<(u16, u64)>, took: Duration) {
@@ -133,6 +145,7 @@ pub(crate) fn end_by_force(ending: Ending, answer: Option<(u16, u64)>, took: Dur
             if let Some(journal) = &mut *journal {
                 journal.end(ending, took);
                 journal.write();
+                journal.file.finish();
             }
             return;
         }

@@ -1,7 +1,7 @@
 //! A line about a request: what is in it, and that nothing a client sends can look like another line, or be too long.
 
 use std::borrow::Cow;
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use jiff::Zoned;
@@ -159,7 +159,7 @@ impl Entry<'_> {
             end: self.ending.name(),
         };
         // Numbers and texts always have a form.
-        let _ = serde_json::to_writer(out, &object);
+        let _ = object.serialize(&mut serde_json::Serializer::with_formatter(out, Escaped));
     }
 }
 
@@ -194,6 +194,29 @@ struct Object<'a> {
     user_agent: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end: Option<&'static str>,
+}
+
+/// JSON in which also characters are escaped that JSON allows and a terminal, or who takes a line for ended, acts on.
+struct Escaped;
+
+impl serde_json::ser::Formatter for Escaped {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        if !text.contains(acts) {
+            return out.write_all(text.as_bytes());
+        }
+        text.chars().try_for_each(|character| {
+            if acts(character) {
+                write!(out, "\\u{:04x}", u32::from(character))
+            } else {
+                write!(out, "{character}")
+            }
+        })
+    }
+}
+
+/// Whether this is a control character, a separator of lines or paragraphs, or one that turns the direction of writing.
+fn acts(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn put_time<S: Serializer>(time: &Zoned, serializer: S) -> Result<S::Ok, S::Error> {
@@ -290,6 +313,21 @@ mod tests {
         assert_eq!(value["user"], "a b\n");
         assert_eq!(value["user_agent"], "x\" 1 2\\\u{1}\u{fffd}\u{7f}\t\r\n1.2.3.4 - -");
         assert!(!json.contains('\n'));
+    }
+
+    #[test]
+    fn nothing_in_an_object_ends_a_line_or_is_an_order_to_a_terminal() {
+        let text = "\u{7f}\u{85}\u{9b}2J \u{2028}\u{2029}\u{202e}\u{2066} é\u{1f40d}\x1b[2J";
+        let json = line(AccessFormat::Json, "/", &[("User-Agent", text.as_bytes())], Ending::Complete);
+        let plain = "\"\\u007f\\u0085\\u009b2J \\u2028\\u2029\\u202e\\u2066 é\u{1f40d}\\u001b[2J\"";
+        assert!(json.contains(plain), "{json}");
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value["user_agent"], text);
+        for character in ["\u{85}".repeat(4096), "\u{2028}".repeat(4096)] {
+            let names = ["REMOTE_ADDR", "REMOTE_USER", "SERVER_PROTOCOL", "Referer", "User-Agent"];
+            let with = names.map(|name| (name, character.as_bytes()));
+            line(AccessFormat::Json, "/", &with, Ending::Complete);
+        }
     }
 
     #[test]

@@ -20,5 +20,5 @@ mod line;
 mod record;
 
 pub use format::AccessFormat;
-pub(crate) use journal::{begin, end, end_by_force, flush, follow, is_on, prepare, sending, start};
+pub(crate) use journal::{begin, end, end_by_force, finish, flush, follow, is_on, prepare, sending, start};
 pub use record::Ending;

@@ -105,6 +105,7 @@ pub(crate) fn serve<H: Handler>(
     worker.slot.ready();
     connections.ready();
     let result = worker.serve_connections(connections);
+    worker.handler.detach(access_log::finish);
     match &result {
         Ok(leave) => connections.last_done(leave.recycle(), &leave.in_group()),
         Err(error) => connections.last_done(Recycle::Exit, &error.to_string()),

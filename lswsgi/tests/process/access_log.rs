@@ -281,11 +281,14 @@ fn part_of_a_line_is_not_continued_by_the_next() {
 
 #[test]
 fn standard_error_can_be_the_access_log() {
-    let (mut worker, mut connection) = Start::application(APPLICATION).arg("--access-log=-").connected();
-    connection.get("/");
-    drop(connection);
-    worker.wait();
-    assert!(worker.log().contains("\"GET / HTTP/1.1\" 200 2 \"-\" "), "{}", worker.log());
+    for name in ["-", "/dev/stderr", "/dev/stdout"] {
+        let (mut worker, mut connection) =
+            Start::application(APPLICATION).arg("--access-log").arg(name).connected();
+        connection.get("/");
+        drop(connection);
+        worker.wait();
+        assert!(worker.log().contains("\"GET / HTTP/1.1\" 200 2 \"-\" "), "{name}: {}", worker.log());
+    }
 }
 
 /// Requests whose lines are more than a pipe holds.
@@ -350,6 +353,9 @@ fn a_pipe_that_nobody_reads_holds_no_request_up_and_what_is_lost_is_told() {
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     assert!(text.lines().count() > 10 && text.ends_with('\n'), "{text}");
+    let counts = log.split("lines of the access log lost: ").skip(1);
+    let lost: usize = counts.map(|rest| rest.split(' ').next().unwrap().parse::<usize>().unwrap()).sum();
+    assert_eq!(text.lines().count() + lost, 200, "{log}");
     for line in text.lines() {
         let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         assert_eq!(value["status"], 200);
