@@ -18,20 +18,32 @@ pub(crate) enum Refused {
     Unusable(#[from] io::Error),
 }
 
-/// The real path of the log at `path`, which need not be there yet.
+/// The real path of the log at `path`, which need not be there yet, nor any more, be it behind a link.
 ///
 /// # Errors
 /// [`Refused::Settings`], and what the operating system says about the folder.
 pub(crate) fn locate(path: &Path) -> Result<PathBuf, Refused> {
-    let real = path.canonicalize().or_else(|_| resolve_new(path))?;
-    if real.starts_with("/etc") { Err(Refused::Settings) } else { Ok(real) }
+    let real = match path.canonicalize() {
+        // Not of links that lead in a circle.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return locate_new(path),
+        result => result?,
+    };
+    check(real)
 }
 
-/// The real path of a file that does not exist yet.
-fn resolve_new(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+/// The same for a file that does not exist.
+fn locate_new(path: &Path) -> Result<PathBuf, Refused> {
+    let name = path.file_name().ok_or(io::Error::from(io::ErrorKind::InvalidInput))?;
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    Ok(directory.unwrap_or(Path::new(".")).canonicalize()?.join(name))
+    let directory = directory.unwrap_or(Path::new("."));
+    match path.read_link() {
+        Ok(target) => locate(&directory.join(target)),
+        Err(_) => check(directory.canonicalize().map_err(Refused::Unusable)?.join(name)),
+    }
+}
+
+fn check(real: PathBuf) -> Result<PathBuf, Refused> {
+    if real.starts_with("/etc") { Err(Refused::Settings) } else { Ok(real) }
 }
 
 #[cfg(test)]
@@ -59,5 +71,21 @@ mod tests {
         symlink(dir.path(), dir.path().join("link")).unwrap();
         assert_eq!(locate(&dir.path().join("link/new.log")).unwrap(), real.join("new.log"));
         assert!(matches!(locate(&dir.path().join("not/new.log")), Err(Refused::Unusable(_))));
+    }
+
+    #[test]
+    fn what_a_link_leads_to_may_have_been_rotated_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().canonicalize().unwrap();
+        for (target, name) in [("real/app.log", "link"), ("link", "another"), ("circle", "circle")] {
+            symlink(target, dir.path().join(name)).unwrap();
+        }
+        symlink("/etc/lswsgi-test", dir.path().join("settings")).unwrap();
+        std::fs::create_dir(dir.path().join("real")).unwrap();
+        for name in ["link", "another"] {
+            assert_eq!(locate(&dir.path().join(name)).unwrap(), real.join("real/app.log"));
+        }
+        assert!(matches!(locate(&dir.path().join("circle")), Err(Refused::Unusable(_))));
+        assert!(matches!(locate(&dir.path().join("settings")), Err(Refused::Settings)));
     }
 }
