@@ -31,12 +31,13 @@ const REST: Duration = Duration::from_millis(100);
 const MOST_EVENTS: usize = 1000;
 
 /// What happens in a folder when a file is made, written, touched (MODIFY, if only the time of change is set), or put in the
-/// place of another. A file that goes is missed when another comes.
+/// place of another. A file that goes is missed when another comes; but the folder may be the next to go.
 const ENTRIES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MOVED_TO)
     .union(WatchFlags::MODIFY)
     .union(WatchFlags::CLOSE_WRITE)
-    .union(WatchFlags::ATTRIB);
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::DELETE);
 
 /// What happens to a folder when its path does not lead to it any more.
 const ITSELF: WatchFlags = WatchFlags::MOVE_SELF.union(WatchFlags::DELETE_SELF);
@@ -138,7 +139,7 @@ impl FileEvents {
     /// Takes in what has happened. Returns whether it is time to see what has become of the files.
     pub(crate) fn may_have_changed(&mut self, now: Instant) -> bool {
         self.resting = self.resting.filter(|&until| now < until);
-        let happened = if self.resting.is_some() { None } else { self.read() };
+        let (happened, has_deleted) = if self.resting.is_some() { (None, false) } else { self.read() };
         if happened == Some(Happened::Elsewhere) {
             self.resting = Some(now + REST);
         }
@@ -152,10 +153,16 @@ impl FileEvents {
         }
         let looks = self.next_look.is_some_and(|at| at <= now);
         if looks {
-            self.next_look = Some(now + LOOK);
-            if identities(&self.folders) != self.identities {
+            self.next_look = None;
+            if identities(&self.folders) == self.identities {
+                self.next_look = self.first_look(now);
+            } else {
                 self.set_up(now);
             }
+        }
+        if has_deleted {
+            // Nothing tells of the end of a folder that somebody is in, or has a socket in.
+            self.next_look.get_or_insert(now + LOOK);
         }
         if self.untold.is_some_and(|untold| self.told_at(untold) <= now) {
             self.untold = None;
@@ -197,14 +204,16 @@ impl FileEvents {
             .then(|| self.next_look.unwrap_or(now + LOOK))
     }
 
-    /// The most important of what has happened.
-    fn read(&self) -> Option<Happened> {
+    /// The most important of what has happened, and whether anything has been deleted.
+    fn read(&self) -> (Option<Happened>, bool) {
         let mut buffer = [MaybeUninit::uninit(); 4096];
-        let mut reader = Reader::new(self.inotify.as_ref()?, &mut buffer);
-        let mut happened = None;
+        let (mut happened, mut has_deleted) = (None, false);
+        let Some(inotify) = &self.inotify else { return (happened, has_deleted) };
+        let mut reader = Reader::new(inotify, &mut buffer);
         for _ in 0..MOST_EVENTS {
             // Nothing is left, or nothing can be read: a look would not be better.
             let Ok(event) = reader.next() else { break };
+            has_deleted |= event.events().contains(ReadFlags::DELETE);
             let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
             happened = happened.max(Some(if event.events().intersects(LOST) {
                 Happened::Lost
@@ -214,7 +223,7 @@ impl FileEvents {
                 Happened::Elsewhere
             }));
         }
-        happened
+        (happened, has_deleted)
     }
 }
 

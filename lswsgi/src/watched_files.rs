@@ -86,6 +86,7 @@ mod tests {
     use std::fs;
     use std::io::Write as _;
     use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
     use std::path::Path;
 
     use rustix::event::{PollFd, PollFlags, poll};
@@ -205,6 +206,31 @@ mod tests {
         fs::create_dir(&tmp).unwrap();
         fs::write(&path, "").unwrap();
         expect_told(&mut file, "in a new folder");
+    }
+
+    #[test]
+    fn a_folder_that_is_deleted_while_somebody_has_something_of_it_open_is_watched_when_it_comes_again() {
+        let (dir, path) = with_tmp();
+        let tmp = dir.path().join("tmp");
+        let mut file = watch(&path);
+        for time in ["made again", "made once more"] {
+            assert_eq!(file.due(), None, "events tell before it is {time}");
+            // As the control socket, or processes in the folder: until that has gone, the kernel does not call it deleted.
+            let _socket = UnixListener::bind(tmp.join("socket")).unwrap();
+            fs::remove_dir_all(&tmp).unwrap();
+            expect_silence(&mut file, "the folder has gone");
+            // Once it has been seen that it has, at the next look.
+            expect_silence(&mut file, "it is still gone");
+            fs::create_dir(&tmp).unwrap();
+            fs::write(&path, "").unwrap();
+            expect_told(&mut file, time);
+        }
+        fs::write(tmp.join("other"), "").unwrap();
+        fs::remove_file(tmp.join("other")).unwrap();
+        for _ in 0..2 {
+            expect_silence(&mut file, "another file has gone");
+        }
+        assert_eq!(file.due(), None, "events still tell");
     }
 
     #[test]
