@@ -7,6 +7,7 @@ use std::io;
 use nix::unistd::{
     Gid, Uid, User, getresgid, getresuid, initgroups, setgid, setgroups, setresgid, setresuid, setuid,
 };
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use crate::error::Error;
 use crate::settings::SuexecSettings;
@@ -63,6 +64,10 @@ impl Identity {
         self.assume_groups().map_err(Error::system("cannot take the user's groups"))?;
         setresgid(self.gid, self.gid, self.gid).map_err(Error::system("cannot take the user's group"))?;
         setresuid(self.uid, self.uid, self.uid).map_err(Error::system("cannot become the user"))?;
+        // The change leaves inheritable ones, and all of a process that was started with NO_SETUID_FIXUP.
+        let none = CapabilitySet::empty();
+        set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+            .map_err(Error::system("cannot give up root's capabilities"))?;
         self.verify().map_err(Error::system("cannot give up being root"))
     }
 

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 
 use lsapi::pid_notice;
-use rustix::process::{Pid, getpid};
+use rustix::process::{Pid, getpid, setsid};
 
 use super::credentials;
 use super::identity::Identity;
@@ -79,6 +79,8 @@ fn go_on(settings: &Settings, endpoint: Endpoint) -> Result<(), Error> {
 /// Makes this a process of its own.
 fn settle(connection: &OwnedFd, daemon: Pid) -> Result<(), Error> {
     parent::expect(daemon);
+    // Whose session has a terminal can type there, and root may have started the daemon from one.
+    setsid().map_err(Error::system("cannot begin a session"))?;
     sys::close_all_but(connection.as_fd()).map_err(Error::system("cannot close the daemon's descriptors"))?;
     sys::keep_from_children(Own::Listener, None);
     title::set(title::STARTING.as_bytes());

@@ -6,10 +6,15 @@
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lsapi::RequestBuilder;
 use md5::{Digest as _, Md5};
+use rustix::thread::{
+    CapabilitiesSecureBits, CapabilitySet, capabilities, remove_capability_from_bounding_set,
+    set_capabilities, set_capabilities_secure_bits,
+};
 
 use crate::support::{Connection, Event, PATIENCE, Response, Start, Worker};
 
@@ -35,6 +40,15 @@ fn with_secret(start: Start, mode: u32) -> Start {
 
 fn daemon(start: Start) -> (Worker, PathBuf) {
     with_secret(start, 0o600).listening()
+}
+
+/// A daemon that has from whoever starts it what `prepare` gives to a thread.
+fn daemon_after(start: Start, prepare: fn()) -> (Worker, PathBuf) {
+    let starting = std::thread::spawn(move || {
+        prepare();
+        daemon(start)
+    });
+    starting.join().unwrap()
 }
 
 /// A request for a script that is not there, signed for a user.
@@ -81,6 +95,15 @@ fn knows_secret(pid: i32) -> bool {
     })
 }
 
+/// Waits until a process is a user's.
+fn wait_until_user(pid: i32, uid: u32) {
+    let deadline = Instant::now() + PATIENCE;
+    while status(pid, "Uid") != vec![uid.to_string(); 4] {
+        assert!(Instant::now() < deadline, "it is still {:?}", status(pid, "Uid"));
+        std::thread::yield_now();
+    }
+}
+
 /// Waits until a process is gone.
 fn wait_gone(pid: i32) {
     let deadline = Instant::now() + PATIENCE;
@@ -124,16 +147,18 @@ fn a_process_that_serves_a_user_is_that_user_and_knows_no_secret() {
     if !is_root() {
         return;
     }
+    // Capabilities a change of user does not take away.
+    let (worker, path) = daemon_after(Start::scripts(), || {
+        let mut sets = capabilities(None).unwrap();
+        sets.inheritable = sets.permitted;
+        set_capabilities(None, sets).unwrap();
+        set_capabilities_secure_bits(CapabilitiesSecureBits::NO_SETUID_FIXUP).unwrap();
+    });
     // What Python does when it starts takes a moment, and is the user's doing already.
-    let (worker, path) = daemon(Start::scripts());
     let (mut connection, pid) = connect(&path);
     connection.send(&signed(SOMEBODY));
     worker.wait_log("serving a connection as uid 60011, gid 60012");
-    let deadline = Instant::now() + PATIENCE;
-    while status(pid, "Uid") != ["60011"; 4] {
-        assert!(Instant::now() < deadline, "it is still {:?}", status(pid, "Uid"));
-        std::thread::yield_now();
-    }
+    wait_until_user(pid, SOMEBODY.0);
     rustix::process::kill_process(
         rustix::process::Pid::from_raw(pid).unwrap(),
         rustix::process::Signal::STOP,
@@ -146,6 +171,8 @@ fn a_process_that_serves_a_user_is_that_user_and_knows_no_secret() {
     for set in ["CapEff", "CapPrm", "CapInh", "CapAmb"] {
         assert_eq!(status(pid, set), ["0000000000000000"], "{set}");
     }
+    // A terminal root has started the daemon from is not its own, so it cannot type there.
+    assert_eq!(status(pid, "NSsid").first(), Some(&pid.to_string()));
     assert!(!knows_secret(pid));
     rustix::process::kill_process(
         rustix::process::Pid::from_raw(pid).unwrap(),
@@ -153,6 +180,81 @@ fn a_process_that_serves_a_user_is_that_user_and_knows_no_secret() {
     )
     .unwrap();
     worker.wait_log(&format!("process {pid} of uid 60011 was killed by SIGKILL, not by lswsgi"));
+}
+
+#[test]
+fn a_process_that_cannot_become_the_user_serves_nothing() {
+    if !is_root() {
+        return;
+    }
+    let cases: [(fn(), &str); 2] = [
+        (
+            || remove_capability_from_bounding_set(CapabilitySet::SETGID).unwrap(),
+            "cannot take the user's group",
+        ),
+        (|| remove_capability_from_bounding_set(CapabilitySet::SETUID).unwrap(), "cannot become the user"),
+    ];
+    for (prepare, why) in cases {
+        let (worker, path) = daemon_after(Start::scripts(), prepare);
+        let (mut connection, pid) = connect(&path);
+        connection.send(&signed(SOMEBODY));
+        connection.expect_end();
+        worker.wait_log(why);
+        worker.wait_log(&format!("process {pid} of uid 0 "));
+    }
+}
+
+#[test]
+fn a_user_has_the_groups_the_system_knows_of_it() {
+    if !is_root() {
+        return;
+    }
+    let mut start = Start::scripts();
+    let may_mount =
+        Command::new("unshare").args(["-m", "mount", "--bind", "/etc/hosts", "/etc/group"]).output();
+    if !may_mount.is_ok_and(|output| output.status.success()) {
+        eprintln!("nothing to check: the list of groups cannot be another for a process of ours");
+        return;
+    }
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().expect("a system has a user nobody");
+    let groups = start.dir().join("group");
+    fs::write(&groups, "here:x:60013:nobody\nelsewhere:x:60014:daemon\nthere:x:60015:daemon,nobody\n")
+        .unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", "mount --bind \"$0\" /etc/group && exec \"$@\""]);
+    command.arg(&groups).arg(start.command.get_program()).env_clear().env("PATH", "/bin:/usr/bin");
+    start.command = command;
+    let (worker, path) = daemon(start);
+    let (mut connection, pid) = connect(&path);
+    connection.send(&signed((nobody.uid.as_raw(), 60_012)));
+    worker.wait_log(&format!("serving a connection as uid {}, gid 60012", nobody.uid));
+    wait_until_user(pid, nobody.uid.as_raw());
+    let mut groups = status(pid, "Groups");
+    groups.sort();
+    assert_eq!(groups, ["60012", "60013", "60015"]);
+}
+
+#[test]
+fn a_hundred_processes_are_enough_and_the_next_connection_waits_for_one_to_end() {
+    if !is_root() {
+        return;
+    }
+    let (worker, path) = daemon(Start::scripts().env("LSAPI_CHILDREN", "2"));
+    let mut all: Vec<_> = (0..100).map(|_| connect(&path)).collect();
+    let waiting = Connection::to(&path);
+    let _more = [Connection::to(&path), Connection::to(&path)];
+    let last = std::thread::spawn(move || {
+        let (mut waiting, mut said) = (waiting, Response::default());
+        waiting.next(&mut said);
+        said.notice.expect("a PID notice")
+    });
+    let (first, pid) = all.remove(0);
+    drop(first);
+    let last = last.join().unwrap();
+    let log = worker.wait_log(&format!("process {pid} of uid 0 has left"));
+    assert!(all.iter().all(|(_, pid)| *pid != last), "{log}");
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", worker.pid())).unwrap();
+    assert!(children.split_whitespace().count() <= 100, "{children}");
 }
 
 #[test]
