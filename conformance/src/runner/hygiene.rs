@@ -38,7 +38,7 @@ impl Case<'_> {
     pub(super) async fn ending(&mut self) -> Vec<Problem> {
         let mut problems = Vec::new();
         problems.extend(self.held_connections().await);
-        problems.extend(self.lost_processes());
+        problems.extend(self.lost_processes().await);
         let mut asked = false;
         // A worker whose connection is closed has nothing left to do.
         let mut has_left = self.scenario.start.mode == Mode::Worker && self.has_ended_within(LEAVE).await;
@@ -122,16 +122,21 @@ impl Case<'_> {
 
     /// Processes that have left both the application's session and their parent: neither the application nor a server
     /// that ends the session reaches them. A child in a session of its own is still in the application's hands.
-    fn lost_processes(&self) -> Option<Problem> {
+    async fn lost_processes(&self) -> Option<Problem> {
         let session = self.stage.app().pid();
-        let processes = self.stage.spawner.descendants();
-        let has_parent = |process: &ProcessInfo| {
-            process.pid == session || processes.iter().any(|parent| parent.pid == process.ppid)
-        };
-        let is_lost =
-            |process: &&ProcessInfo| process.sid != session && !process.is_zombie() && !has_parent(process);
-        let lost = processes.iter().filter(is_lost);
-        let lost: Vec<_> = lost.map(|process| format!("{process}, session {}", process.sid)).collect();
+        // One whose parent has died may be about to end for that reason.
+        let lost = settled(|| {
+            let processes = self.stage.spawner.descendants();
+            let has_parent = |process: &ProcessInfo| {
+                process.pid == session || processes.iter().any(|parent| parent.pid == process.ppid)
+            };
+            let is_lost = |process: &&ProcessInfo| {
+                process.sid != session && !process.is_zombie() && !has_parent(process)
+            };
+            let lost = processes.iter().filter(is_lost);
+            lost.map(|process| format!("{process}, session {}", process.sid)).collect()
+        })
+        .await;
         problem(
             "processes out of reach",
             &format!("all in session {session}, or children of one there"),
