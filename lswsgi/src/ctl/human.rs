@@ -1,5 +1,7 @@
 //! Numbers, times and texts as people read them.
 
+use std::fmt::Write as _;
+
 /// So many things; `process` and its like get their plural right.
 pub(super) fn count(number: usize, what: &str) -> String {
     let plural = if what.ends_with('s') { "es" } else { "s" };
@@ -49,6 +51,25 @@ pub(super) fn size(bytes: u64) -> String {
 /// A text from elsewhere, in one line and without what would steer a terminal.
 pub(super) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// What a client has sent, as [`clean`], and with other than ASCII encoded as in a URL: no character of it turns the line
+/// around, or is wider than others.
+pub(super) fn ascii(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            // What was no text in the first place.
+            char::REPLACEMENT_CHARACTER => line.push('?'),
+            c if c.is_control() => line.push(' '),
+            c if c.is_ascii() => line.push(c),
+            c => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| {
+                // Writing to a String cannot fail.
+                let _ = write!(line, "%{byte:02X}");
+            }),
+        }
+    }
+    line
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
 
-use super::human::{clean, count, grouped, size, time};
+use super::human::{ascii, clean, count, grouped, size, time};
 use crate::control::{Process, Reloads, State, Status, Work, Worker};
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -224,7 +224,7 @@ fn line(cells: &[String], widths: [usize; COLUMNS.len()]) -> String {
 
 fn request(worker: &Worker) -> String {
     let age = worker.request_seconds.map(time);
-    let request = worker.request.as_deref().map(clean);
+    let request = worker.request.as_deref().map(ascii);
     age.zip(request).map_or_else(String::new, |(age, request)| format!("{request} ({age})"))
 }
 
@@ -320,6 +320,17 @@ mod tests {
             saturation  once, 250 ms in all, connections waited for busy workers\n\
             reloads     1 completed, 1 failed; the last, once, failed: bad"
         );
+    }
+
+    #[test]
+    fn what_a_client_sends_steers_no_terminal_turns_no_text_and_takes_no_more_room_than_it_has() {
+        let mut status = status();
+        status.workers.truncate(1);
+        status.workers[0].request = Some(format!("GET /\u{1b}[2J\u{202e}\u{fffd}{}", "\u{4f60}".repeat(50)));
+        let text = plain(&status, Some(120));
+        let line = text.lines().last().unwrap();
+        assert!(line.is_ascii() && line.len() == 120, "{line}");
+        assert!(line.contains("GET / [2J%E2%80%AE?%E4%BD%A0%E4"), "{line}");
     }
 
     #[test]
