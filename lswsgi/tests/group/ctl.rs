@@ -336,6 +336,31 @@ fn a_reload_that_takes_too_long_for_who_asked_goes_on() {
 }
 
 #[test]
+fn no_reload_waits_for_a_worker_of_old_code_that_is_stopped_or_runs_exit_handlers() {
+    let slow = format!("import atexit, time\natexit.register(time.sleep, 60)\n{}", saying("one"));
+    let group = started(controlled(&slow, 2));
+    let mut connections = [group.connect(), group.connect()];
+    for connection in &mut connections {
+        assert_eq!(connection.get("/").text(), "one");
+    }
+    let stopped = group.workers()[0];
+    send(stopped, Signal::STOP);
+    eventually(&group, "stopped", || {
+        let workers = status(&group)["workers"].clone();
+        let found = workers.as_array()?.iter().find(|worker| worker["pid"] == stopped)?["state"] == "stopped";
+        found.then_some(())
+    });
+    deploy(&group, &saying("two"));
+    // Both are still there.
+    assert!(said(&group, &["reload", "--timeout", "15"]).starts_with("reloaded in "));
+    let status = status(&group);
+    let states: Vec<_> =
+        status["workers"].as_array().unwrap().iter().map(|worker| &worker["state"]).collect();
+    assert!(states.contains(&&"stopped".into()) && states.contains(&&"exiting".into()), "{status:#}");
+    assert_eq!(group.connect().get("/").text(), "two");
+}
+
+#[test]
 fn on_a_terminal_there_are_colours_and_no_line_is_wider_than_it() {
     let group = started(controlled(SOURCE, 2));
     let mut connection = group.connect();

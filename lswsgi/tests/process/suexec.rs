@@ -52,11 +52,15 @@ fn daemon_after(start: Start, prepare: fn()) -> (Worker, PathBuf) {
 }
 
 /// A request for a script that is not there, signed for a user.
-fn signed((uid, gid): (u32, u32)) -> Vec<u8> {
+fn signed(whom: (u32, u32)) -> Vec<u8> {
+    sign(RequestBuilder::get("/"), whom)
+}
+
+fn sign(request: RequestBuilder, (uid, gid): (u32, u32)) -> Vec<u8> {
     let ugid = [uid.to_ne_bytes(), gid.to_ne_bytes()].concat();
     let digest = Md5::digest([b"0123456789abcdef", &SECRET[..], &ugid].concat());
     let auth = [b"0123456789abcdef", digest.as_slice()].concat();
-    let request = RequestBuilder::get("/").env("SCRIPT_FILENAME", "/nowhere/app.py");
+    let request = request.env("SCRIPT_FILENAME", "/nowhere/app.py");
     request.special_env(b"\0SUEXEC_UGID", &ugid).special_env(b"\0SUEXEC_AUTH", &auth).encode()
 }
 
@@ -255,6 +259,43 @@ fn a_hundred_processes_are_enough_and_the_next_connection_waits_for_one_to_end()
     assert!(all.iter().all(|(_, pid)| *pid != last), "{log}");
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", worker.pid())).unwrap();
     assert!(children.split_whitespace().count() <= 100, "{children}");
+}
+
+#[test]
+fn what_comes_in_slices_and_with_the_next_request_is_served_whole() {
+    if !is_root() {
+        return;
+    }
+    let (worker, path) = daemon(Start::scripts());
+    let (mut connection, pid) = connect(&path);
+    let mut bytes = sign(RequestBuilder::get("/").header("X-Long", "x".repeat(60_000)), SOMEBODY);
+    // Not signed: whose the process is has been decided.
+    bytes.extend(RequestBuilder::get("/next").env("SCRIPT_FILENAME", "/nowhere/app.py").encode());
+    for slice in bytes.chunks(20_000) {
+        connection.send(slice);
+    }
+    let statuses = [connection.response().status, connection.response().status];
+    assert!(statuses.iter().all(|&status| status >= 400), "{statuses:?}");
+    connection.finish();
+    worker.wait_log(&format!("process {pid} of uid 60011 "));
+}
+
+#[test]
+fn what_is_no_request_ends_its_connection_before_anybody_is_served() {
+    if !is_root() {
+        return;
+    }
+    let (worker, path) = daemon(Start::scripts());
+    let request = signed(SOMEBODY);
+    for first in [&b"GET / HTTP/1.0\r\n\r\n"[..], &lsapi::ABORT_REQUEST, &request[..request.len() / 2], &[]] {
+        let (mut connection, pid) = connect(&path);
+        connection.send(first);
+        connection.finish();
+        let mut said = Response::default();
+        while connection.next(&mut said) != Event::End {}
+        assert!(!said.names().contains(&"RESP_HEADER"), "{said:?}");
+        worker.wait_log(&format!("process {pid} of uid 0 has left"));
+    }
 }
 
 #[test]
