@@ -23,6 +23,9 @@ use crate::worker::socket::Socket;
 use crate::worker::{answer, gate};
 use crate::{exit_code, log, parent, run};
 
+/// Variables that say who root is, and where at home.
+const ROOTS_OWN: [&str; 5] = ["HOME", "USER", "LOGNAME", "MAIL", "XDG_RUNTIME_DIR"];
+
 /// Serves `connection` in a process the daemon, whose pid is `daemon`, has just forked, and ends the process. Requests that
 /// are not signed with `secret` run as `fallback`. Closes every descriptor but the connection and 0, 1 and 2, and unblocks
 /// all signals.
@@ -65,6 +68,8 @@ fn begin(
         return Ok(None);
     }
     run::limit_core_files(settings.allow_core_dump)?;
+    // Python asks the password file instead.
+    sys::remove_variables(&ROOTS_OWN.map(Into::into));
     let read = inbound.take();
     // Before it is served: what Python imports when it starts may fork.
     sys::keep_from_children(Own::Connection, Some(fd.as_raw_fd()));
