@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use lsapi::PacketType;
+use lsapi::{PacketType, RequestBuilder};
 use rustix::process::Signal;
 
-use crate::group::{Group, application, eventually};
+use crate::group::{Group, application, eventually, send};
 use crate::support::{Event, Response};
 
 const GOOD: &str = "def application(environ, start_response):\n\
@@ -54,6 +54,32 @@ fn an_import_that_ends_the_process_is_answered_with_500_until_it_is_mended() {
 #[test]
 fn a_syntax_error_is_answered_with_500_until_it_is_mended() {
     is_answered_until_mended("def application(:\n", "SyntaxError");
+}
+
+#[test]
+fn a_template_that_is_killed_while_it_imports_is_replaced_before_anybody_is_refused() {
+    let wait = "import os, time\nopen('importing', 'a').write('x')\n\
+        while not os.path.exists('go'): time.sleep(0.01)\n";
+    let group = Group::start_only(application(&format!("{wait}{GOOD}"), 2));
+    let imports = || std::fs::read_to_string(group.dir().join("importing")).unwrap_or_default().len();
+    eventually(&group, "importing", || (imports() == 1).then_some(()));
+    let mut waiting = group.connect();
+    waiting.send(&RequestBuilder::get("/").encode());
+    send(group.template().unwrap(), Signal::KILL);
+    eventually(&group, "importing again", || (imports() == 2).then_some(()));
+    std::fs::write(group.dir().join("go"), "").unwrap();
+    assert_eq!(waiting.response().text(), "mended", "{}", group.said());
+    group.log("was killed by SIGKILL, not by lswsgi before it was ready; starting another");
+}
+
+#[test]
+fn a_template_that_is_killed_again_and_again_is_a_failure() {
+    // As the kernel does where memory is short.
+    let group =
+        Group::start_only(application("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n", 2));
+    assert_eq!(group.connect().get("/").status, 500);
+    group.log("next try in 1 s");
+    assert_eq!(group.said().matches("; starting another").count(), 1, "{}", group.said());
 }
 
 #[test]

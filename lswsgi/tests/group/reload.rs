@@ -365,3 +365,36 @@ fn twenty_thousand_requests_are_answered_once_by_one_version_each_during_twenty_
     assert!(versions.len() as u64 > RELOADS / 2, "{versions:?}");
     stop(group);
 }
+
+#[test]
+fn nothing_is_lost_when_templates_are_killed_at_any_moment_of_a_reload() {
+    const KILLS: u64 = 30;
+    let text = |version: u64| format!("VERSION = {version}\n{PIECES}");
+    let group = Group::start(application(&text(1), 4));
+    let count = |text| group.said().matches(text).count();
+    let outcomes = || count("reloaded: ") + count("reload failed: ");
+    let outcome = traffic::meanwhile(
+        &group,
+        |_| (),
+        |_| {
+            for kill in 1..=KILLS {
+                let before = outcomes();
+                deploy(&group, &text(1 + kill));
+                group.signal(Signal::HUP);
+                std::thread::sleep(Duration::from_millis(fastrand::u64(0..150)));
+                let templates = group.templates();
+                if !templates.is_empty() {
+                    send(templates[fastrand::usize(..templates.len())], Signal::KILL);
+                }
+                // Who kills every template before it is ready leaves nobody who could serve.
+                eventually(&group, "an outcome", || (outcomes() > before).then_some(()));
+            }
+        },
+    );
+    outcome.expect_all();
+    // Whatever has been killed, the next reload works.
+    deploy(&group, &version(2));
+    group.signal(Signal::HUP);
+    eventually(&group, "served", || (group.connect().get("/").text() == "version 2").then_some(()));
+    stop(group);
+}

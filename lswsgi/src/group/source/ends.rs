@@ -61,6 +61,13 @@ impl Source<'_> {
             log::debug(format_args!("template {pid} {exit}"));
             return End::Another;
         }
+        // Somebody else's doing, once: the next may come to something. If it is the kernel's, for want of memory, it comes again.
+        let is_accident = !was_ready && process.last.is_none() && exit.is_from_outside();
+        if is_accident && !std::mem::replace(&mut self.had_accident, true) {
+            log::warning(format_args!("template {pid} {exit} before it was ready; starting another"));
+            self.promote();
+            return End::Another;
+        }
         let (code, reason) = why(&process, exit);
         self.failures += 1;
         self.reason = Error::Template { code, reason: reason.clone() };

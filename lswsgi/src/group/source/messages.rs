@@ -81,6 +81,7 @@ impl Source<'_> {
             return None;
         }
         self.template.ready();
+        self.had_accident = false;
         self.paused_until = None;
         if self.attempts.is_under_way() {
             self.current_from = number;

@@ -69,6 +69,8 @@ pub(super) struct Source<'a> {
     load: Load,
     /// Templates in a row that ended before there was a worker that was ready.
     failures: u32,
+    /// The last template that was getting ready was killed by somebody else.
+    had_accident: bool,
     /// Workers in a row that ended before they were ready.
     stillborn: u32,
     /// Why the last one failed.
@@ -94,6 +96,7 @@ impl<'a> Source<'a> {
             current_from: 0,
             load: settings.group.load,
             failures: 0,
+            had_accident: false,
             stillborn: 0,
             reason: Error::Template { code: exit_code::SYSTEM, reason: String::new() },
             paused_until: None,
