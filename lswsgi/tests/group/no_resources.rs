@@ -1,5 +1,9 @@
 //! What is left when the operating system refuses something: processes, descriptors.
 
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
 use crate::group::{Group, application, below};
 use crate::pool::{Pool, tended};
 use crate::processes;
@@ -20,26 +24,57 @@ fn connect_often(group: &Group, count: usize) {
     });
 }
 
-#[test]
-fn without_processes_to_spare_those_that_are_there_serve_on() {
+/// A group of a user nobody else is, who may read the interpreter wherever it is. The limit leaves room for the manager, the
+/// template and two workers, but not for the process between template and worker while a third is forked. `None` if one
+/// cannot be such a user.
+fn with_few_processes(source: &str) -> Option<Group> {
     if !rustix::process::geteuid().is_root() {
         eprintln!(
             "skipped: the limit of processes counts all of a user's, so this needs a user of its own, and root for that"
         );
-        return;
+        return None;
     }
-    // A user nobody else is, who may read the interpreter wherever it is. The limit leaves room for the manager, the
-    // template and two workers, but not for the process between template and worker while a third is forked.
     let user = format!("--reuid={}", 100_000 + std::process::id());
     let read = "+dac_read_search,+dac_override";
     let (inherit, ambient) = (format!("--inh-caps={read}"), format!("--ambient-caps={read}"));
     let program = ["setpriv", &user, "--clear-groups", &inherit, &ambient, "prlimit", "--nproc=5"];
-    let group = Group::start(below(application(SOURCE, 8), &program));
+    Some(Group::start(below(application(source, 8), &program)))
+}
+
+#[test]
+fn without_processes_to_spare_those_that_are_there_serve_on() {
+    let Some(group) = with_few_processes(SOURCE) else { return };
     // More than can be: an idle connection is given up for each.
     connect_often(&group, 20);
     group.log("cannot fork");
     assert!(group.workers().len() <= 4, "{}", group.said());
     assert!(group.said().matches("cannot fork").count() < 20, "{}", group.said());
+}
+
+#[test]
+fn a_reload_without_processes_to_spare_fails_and_is_tried_again_later() {
+    // Threads count as well, and go with the worker.
+    let all = "import threading\n\
+        def application(environ, start_response):\n\
+        \x20   if environ['PATH_INFO'] == '/all':\n\
+        \x20       try:\n\
+        \x20           while True: threading.Thread(target=threading.Event().wait, daemon=True).start()\n\
+        \x20       except RuntimeError: pass\n\
+        \x20   start_response('200 OK', [])\n\
+        \x20   return []\n";
+    let Some(group) = with_few_processes(all) else { return };
+    assert_eq!(group.connect().get("/all").status, 200, "{}", group.said());
+    group.signal(Signal::HUP);
+    let line = group.log("reload failed: cannot start a template: ");
+    assert!(line.contains("the old code goes on serving; next try in 1 s"), "{line}");
+    let begun = Instant::now();
+    let mut answered: u32 = 0;
+    while begun.elapsed() < Duration::from_millis(1500) {
+        assert_eq!(group.connect().get("/").status, 200, "{}", group.said());
+        answered += 1;
+    }
+    // Each connection wakes the manager, which is no reason for another attempt.
+    assert!(group.said().matches("reload failed").count() <= 3, "{answered}\n{}", group.said());
 }
 
 #[test]

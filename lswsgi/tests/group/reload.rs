@@ -208,7 +208,7 @@ fn workers_that_import_for_themselves_show_it_with_one_of_them() {
 fn an_import_of_a_worker_that_hangs_changes_nothing_until_it_is_mended() {
     let hang = "import threading\nthreading.Event().wait()\n";
     let start = application(&version(1), 2).arg("--load").arg("lazy").arg("--start-timeout").arg("3");
-    is_tried_and_mended(start, hang, "before it was ready");
+    is_tried_and_mended(start, hang, "the first worker was not ready within 3 s (--start-timeout)");
 }
 
 #[test]
@@ -317,6 +317,30 @@ fn a_killed_template_of_new_code_is_a_reload_that_failed() {
     let line = group.log("reload failed");
     assert!(line.contains("was killed by SIGKILL, not by lswsgi"), "{line}");
     until_answered(&group, "version 1", "version 2");
+    stop(group);
+}
+
+#[test]
+fn a_reload_that_failed_is_made_good_also_when_the_template_that_served_has_died() {
+    let group = first_version(2);
+    let mut kept = group.connect();
+    assert_eq!(kept.get("/").text(), "version 1");
+    let old = group.workers();
+    let template = group.template().unwrap();
+    deploy(&group, "import no_such_module\n");
+    group.signal(Signal::HUP);
+    // Nothing is under way for a while.
+    group.log("the old code goes on serving; next try in 4 s");
+    send(template, Signal::KILL);
+    group.log("every request is answered with 500");
+    assert_eq!(kept.get("/").text(), "version 1");
+    deploy(&group, &version(2));
+    group.log("reloaded: new code serves");
+    let mut told = Response::default();
+    assert_eq!(kept.next(&mut told), Event::Packet(PacketType::ConnClose), "{}", group.said());
+    drop(kept);
+    eventually(&group, "gone", || group.workers().iter().all(|pid| !old.contains(pid)).then_some(()));
+    assert_eq!(group.connect().get("/").text(), "version 2");
     stop(group);
 }
 

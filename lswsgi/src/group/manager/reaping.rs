@@ -77,7 +77,14 @@ impl Manager<'_> {
         }
         let is_own_end = !matches!(exit, Exit::Left(_)) && !exit.is_from_outside();
         if worker.is_trial {
-            self.source.trial_failed(slot, &format!("the first worker {exit} before it was ready"));
+            let reason = match worker.measure {
+                Some(_) => {
+                    let limit = self.settings.start_timeout.as_secs_f64();
+                    format!("the first worker was not ready within {limit} s (--start-timeout)")
+                }
+                None => format!("the first worker {exit} before it was ready"),
+            };
+            self.source.trial_failed(slot, &reason);
         } else if !worker.was_ready && is_own_end && !worker.stand_in && worker.measure.is_none() {
             self.source.worker_stillborn(&exit);
         }

@@ -185,10 +185,15 @@ impl<'a> Source<'a> {
             _ => false,
         };
         if is_due && !self.closing {
-            self.template = self.start(now).map_or_else(
-                || Template::Absent(Retry::When(Watch::new(&PathBuf::new(), None, FORK_PAUSE))),
-                Template::Starting,
-            );
+            // New code that could not be had is still wanted, and workers of the old are to leave when it can.
+            self.attempts.resume();
+            self.template = match self.start(now) {
+                Ok(process) => Template::Starting(process),
+                Err(error) => {
+                    log::error(format_args!("cannot start a template: {error}; trying again in 1 s"));
+                    Template::Absent(Retry::When(Watch::new(&PathBuf::new(), None, FORK_PAUSE)))
+                }
+            };
         }
         self.renew(now);
         self.old.iter_mut().filter(|process| process.asked.is_empty()).for_each(Process::kill);
@@ -286,21 +291,14 @@ impl<'a> Source<'a> {
         format!("next try in {} s{changes}", wait.as_secs())
     }
 
-    /// Starts a template. `None` if that did not work, which has been logged.
-    fn start(&mut self, now: Instant) -> Option<Process> {
+    /// Starts a template.
+    fn start(&mut self, now: Instant) -> io::Result<Process> {
         // Before the attempt: what changes meanwhile is a reason for another.
         let file = self.application().and_then(Stamp::of);
-        match forks::template(self.settings, self.load, self.board, self.manager) {
-            Ok((pid, channel)) => {
-                log::debug(format_args!("template {pid} started"));
-                self.started += 1;
-                Some(Process::new(self.started, pid, channel, file, now))
-            }
-            Err(error) => {
-                log::error(format_args!("cannot start a template: {error}; trying again in 1 s"));
-                None
-            }
-        }
+        let (pid, channel) = forks::template(self.settings, self.load, self.board, self.manager)?;
+        log::debug(format_args!("template {pid} started"));
+        self.started += 1;
+        Ok(Process::new(self.started, pid, channel, file, now))
     }
 
     fn pause(&mut self, error: &io::Error, now: Instant) {

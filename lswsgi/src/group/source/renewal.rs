@@ -70,6 +70,13 @@ impl Attempts {
         self.begun
     }
 
+    /// Without a template, what is started next is another attempt if the last one was of no use.
+    pub(super) fn resume(&mut self) {
+        if self.failures > 0 && !self.under_way {
+            self.begin();
+        }
+    }
+
     /// The one under way, if one is, has come to this.
     pub(super) fn ended(&mut self, result: Result<(), String>) {
         if !std::mem::take(&mut self.under_way) {
@@ -139,8 +146,11 @@ impl Source<'_> {
 
     fn start_next(&mut self, now: Instant) {
         match self.start(now) {
-            Some(process) => self.next = Some(Next::Starting(process)),
-            None => self.attempt_failed("cannot start a template".to_owned(), None),
+            Ok(process) => self.next = Some(Next::Starting(process)),
+            Err(error) => {
+                let file = self.application().and_then(Stamp::of);
+                self.attempt_failed(format!("cannot start a template: {error}"), file);
+            }
         }
     }
 
@@ -259,5 +269,20 @@ mod tests {
         assert_eq!(attempts.begin(), 2);
         attempts.ended(Ok(()));
         assert_eq!((attempts.untold.len(), attempts.failures), (2, 0));
+    }
+
+    #[test]
+    fn what_was_of_no_use_is_still_wanted_and_what_worked_is_not() {
+        let mut attempts = Attempts::default();
+        attempts.resume();
+        assert!(!attempts.is_under_way());
+        attempts.begin();
+        attempts.ended(Err("no".to_owned()));
+        attempts.resume();
+        attempts.resume();
+        assert_eq!((attempts.under_way, attempts.begun), (true, 2));
+        attempts.ended(Ok(()));
+        attempts.resume();
+        assert!(!attempts.is_under_way());
     }
 }
