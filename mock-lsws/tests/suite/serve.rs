@@ -23,8 +23,9 @@ fn serve(args: &[&str], mode: &str) -> Served {
 /// The same in `folder`.
 fn serve_in(folder: &Path, args: &[&str], mode: &str) -> Served {
     let app = fixture();
-    let mut program = StdCommand::new(exe());
-    program.current_dir(folder);
+    // Whatever started the tests may have had it ignore hangups, as `nohup` does.
+    let mut program = StdCommand::new("env");
+    program.arg("--default-signal=HUP").arg(exe()).current_dir(folder);
     Served::start(program, &[args, &["--", "python3", app.to_str().unwrap(), mode]].concat())
 }
 
