@@ -203,19 +203,11 @@ impl<'a> Source<'a> {
             _ => None,
         };
         let wait = wait.into_iter().chain(self.next_look(now));
-        let is_starting = |number| {
-            let starting = [
-                matches!(&self.template, Template::Starting(process) if process.number == number),
-                matches!(&self.next, Some(Next::Starting(process)) if process.number == number),
-            ];
-            starting.contains(&true)
-        };
-        let starting: Vec<u64> =
-            self.processes().map(|process| process.number).filter(|&number| is_starting(number)).collect();
+        let starting = self.starting();
         let start_timeout = self.settings.start_timeout;
         let mut due: Vec<Instant> = wait.collect();
         for process in self.processes_mut().filter(|process| !process.killed) {
-            let is_starting = starting.contains(&process.number);
+            let is_starting = starting == Some(process.number);
             let limit = match is_starting {
                 true => process.since + start_timeout,
                 false if process.asked.is_empty() => continue,
@@ -272,6 +264,14 @@ impl<'a> Source<'a> {
     /// Whether there will be no other template than those there are.
     pub(super) fn is_closed(&self) -> bool {
         self.closing
+    }
+
+    /// The number of the template that is getting ready. There is at most one: only then another is begun.
+    fn starting(&self) -> Option<u64> {
+        match (&self.template, &self.next) {
+            (Template::Starting(process), _) | (_, Some(Next::Starting(process))) => Some(process.number),
+            _ => None,
+        }
     }
 
     fn application(&self) -> Option<&Path> {
