@@ -4,7 +4,7 @@
 //! link on the way that now leads elsewhere. And a user has only so many watches. Whether a file *has* changed is for the
 //! caller to find out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -27,7 +27,7 @@ const MOST_QUIETS: u32 = 10;
 /// nobody should wake for each line.
 const REST: Duration = Duration::from_millis(100);
 
-/// Most events that are taken in at a time.
+/// After so many events no more are fetched at a time.
 const MOST_EVENTS: usize = 1000;
 
 /// What happens in a folder when a file is made, written, touched (MODIFY, if only the time of change is set), or put in the
@@ -72,7 +72,8 @@ const REMOTE: [u32; 13] = [
 pub(crate) struct FileEvents {
     files: Vec<PathBuf>,
     names: BTreeSet<OsString>,
-    folders: BTreeSet<PathBuf>,
+    /// The folders they are in, with what the paths led to when the watches were set up.
+    folders: BTreeMap<PathBuf, Option<Identity>>,
     /// One save is several events: so long without one is waited for.
     quiet: Duration,
     /// When the first and the last event came that have not been told of.
@@ -82,8 +83,6 @@ pub(crate) struct FileEvents {
     tells_all: bool,
     /// Until when one does not listen.
     resting: Option<Instant>,
-    /// Device and inode of the folders when the watches were set up.
-    identities: Vec<Option<(u64, u64)>>,
     /// When to look, if events alone do not tell.
     next_look: Option<Instant>,
 }
@@ -94,35 +93,35 @@ impl FileEvents {
         Self {
             files: Vec::new(),
             names: BTreeSet::new(),
-            folders: BTreeSet::new(),
+            folders: BTreeMap::new(),
             quiet,
             untold: None,
             inotify: None,
             tells_all: false,
             resting: None,
-            identities: Vec::new(),
             next_look: None,
         }
     }
 
     /// Events of `files` as well, given by absolute paths, from `now` on.
     pub(crate) fn add<'a>(&mut self, files: impl Iterator<Item = &'a PathBuf>, now: Instant) {
-        let known = self.folders.len();
-        let mut new = Vec::new();
+        let mut new = BTreeSet::new();
         for file in files {
             self.files.push(file.clone());
             self.names.extend(file.file_name().map(OsStr::to_owned));
-            let folder = file.parent().map(Path::to_owned);
-            new.extend(folder.filter(|folder| self.folders.insert(folder.clone())));
+            let folder = file.parent().filter(|folder| !self.folders.contains_key(*folder));
+            new.extend(folder.map(Path::to_owned));
         }
-        if known == 0 && !new.is_empty() {
+        if self.inotify.is_none() {
+            self.folders.extend(new.into_iter().map(|folder| (folder, None)));
             return self.set_up(now);
         }
-        if let Some(inotify) = &self.inotify {
-            self.tells_all &= new.iter().all(|folder| watch(inotify, folder).is_ok());
+        for folder in new {
+            let there = identity(&folder);
+            self.tells_all &= self.inotify.as_ref().is_some_and(|inotify| watch(inotify, &folder).is_ok());
+            self.folders.insert(folder, there);
         }
-        self.identities = identities(&self.folders);
-        self.next_look = self.first_look(now);
+        self.look_if_needed(now);
     }
 
     /// Readable when something has happened. `None`: one need not wait for that now.
@@ -148,14 +147,14 @@ impl FileEvents {
         }
         if matches!(happened, Some(Happened::Here | Happened::Lost)) {
             self.happened(now);
-            // One of them may be a link now, or none any more.
-            self.next_look = self.first_look(now);
+            // One of them may be a link now.
+            self.look_if_needed(now);
         }
         let looks = self.next_look.is_some_and(|at| at <= now);
         if looks {
             self.next_look = None;
-            if identities(&self.folders) == self.identities {
-                self.next_look = self.first_look(now);
+            if self.folders.iter().all(|(folder, there)| identity(folder) == *there) {
+                self.look_if_needed(now);
             } else {
                 self.set_up(now);
             }
@@ -183,25 +182,26 @@ impl FileEvents {
 
     /// Sets up the watches. What happens from here on is told of.
     fn set_up(&mut self, now: Instant) {
-        self.identities = identities(&self.folders);
-        (self.inotify, self.tells_all) = match inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK) {
-            Ok(inotify) => {
-                // All of them: one that cannot be watched does not keep the others from it.
-                let failed = self.folders.iter().filter(|folder| watch(&inotify, folder).is_err()).count();
-                (Some(inotify), failed == 0)
-            }
-            Err(_) => (None, false),
-        };
-        self.next_look = self.first_look(now);
+        self.inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok();
+        self.tells_all = self.inotify.is_some();
+        // All of them: one that cannot be watched does not keep the others from it.
+        for (folder, there) in &mut self.folders {
+            *there = identity(folder);
+            self.tells_all &= self.inotify.as_ref().is_some_and(|inotify| watch(inotify, folder).is_ok());
+        }
+        self.next_look = None;
+        self.look_if_needed(now);
     }
 
-    fn first_look(&self, now: Instant) -> Option<Instant> {
+    /// Sees to it that one looks, where events do not tell of everything. What is due already stays.
+    fn look_if_needed(&mut self, now: Instant) {
         let has_links = || {
-            let folders = self.folders.iter().flat_map(|folder| folder.ancestors());
+            let folders = self.folders.keys().flat_map(|folder| folder.ancestors());
             folders.chain(self.files.iter().map(PathBuf::as_path)).any(Path::is_symlink)
         };
-        (!self.folders.is_empty() && (!self.tells_all || has_links()))
-            .then(|| self.next_look.unwrap_or(now + LOOK))
+        if !self.folders.is_empty() && (!self.tells_all || has_links()) {
+            self.next_look.get_or_insert(now + LOOK);
+        }
     }
 
     /// The most important of what has happened, and whether anything has been deleted.
@@ -210,9 +210,12 @@ impl FileEvents {
         let (mut happened, mut has_deleted) = (None, false);
         let Some(inotify) = &self.inotify else { return (happened, has_deleted) };
         let mut reader = Reader::new(inotify, &mut buffer);
-        for _ in 0..MOST_EVENTS {
+        let mut count = 0;
+        // What has been fetched is nowhere else any more.
+        while count < MOST_EVENTS || !reader.is_buffer_empty() {
             // Nothing is left, or nothing can be read: a look would not be better.
             let Ok(event) = reader.next() else { break };
+            count += 1;
             has_deleted |= event.events().contains(ReadFlags::DELETE);
             let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
             happened = happened.max(Some(if event.events().intersects(LOST) {
@@ -238,10 +241,12 @@ enum Happened {
     Lost,
 }
 
-/// Device and inode of what the paths lead to.
-fn identities(folders: &BTreeSet<PathBuf>) -> Vec<Option<(u64, u64)>> {
-    let identity = |folder: &PathBuf| folder.metadata().ok().map(|there| (there.dev(), there.ino()));
-    folders.iter().map(identity).collect()
+/// Device and inode.
+type Identity = (u64, u64);
+
+/// What the path leads to.
+fn identity(folder: &Path) -> Option<Identity> {
+    folder.metadata().ok().map(|there| (there.dev(), there.ino()))
 }
 
 /// Has `inotify` tell of `folder`.

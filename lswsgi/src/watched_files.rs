@@ -34,6 +34,10 @@ impl WatchedFiles {
     /// Watches other files as well, given by their absolute paths, which were in these states when they were read.
     pub(crate) fn add(&mut self, mut files: Vec<(PathBuf, Option<Stamp>)>, now: Instant) {
         files.retain(|(file, _)| !self.seen.contains_key(file));
+        // Workers that import for themselves tell of the same files again and again.
+        if files.is_empty() {
+            return;
+        }
         self.events.add(files.iter().map(|(file, _)| file), now);
         // Of what has happened before that nobody tells.
         if files.iter().any(|(file, stamp)| Stamp::of(file) != *stamp) {
@@ -288,6 +292,78 @@ mod tests {
         touch(&path);
         files.add(vec![before], Instant::now());
         expect_told(&mut files, "made before");
+    }
+
+    #[test]
+    fn the_file_is_noticed_among_many_others() {
+        let (dir, path) = with_tmp();
+        let mut file = watch(&path);
+        // Two events each, and those of the file come last: they must not get lost between two readings.
+        for others in [500, 504, 511] {
+            for other in 0..others {
+                fs::write(dir.path().join("tmp").join(format!("{others}{other}")), "").unwrap();
+            }
+            touch(&path);
+            expect_told(&mut file, &format!("touched after {others} others"));
+        }
+    }
+
+    #[test]
+    fn watching_more_takes_nothing_from_what_is_watched() {
+        let (dir, path) = with_tmp();
+        let tmp = dir.path().join("tmp");
+        let other = dir.path().join("other/a.py");
+        fs::create_dir(other.parent().unwrap()).unwrap();
+        let mut files = watch(&path);
+        // Until somebody who has something of it open lets go, nothing tells of its end.
+        let _socket = UnixListener::bind(tmp.join("socket")).unwrap();
+        fs::remove_dir_all(&tmp).unwrap();
+        assert!(files.read(Instant::now()).is_none());
+        files.add(vec![as_it_is(other.clone())], Instant::now());
+        files.add(vec![as_it_is(other.clone())], Instant::now());
+        fs::create_dir(&tmp).unwrap();
+        fs::write(&path, "").unwrap();
+        expect_told(&mut files, "made in a new folder");
+        // A folder that came before more was watched.
+        fs::remove_dir_all(&tmp).unwrap();
+        expect_silence(&mut files, "it has gone");
+        fs::create_dir(&tmp).unwrap();
+        files.add(vec![as_it_is(dir.path().join("b.py"))], Instant::now());
+        expect_silence(&mut files, "it is there again");
+        assert_eq!(files.due(), None, "events tell");
+        fs::write(&path, "").unwrap();
+        expect_told(&mut files, "made in the folder that is there again");
+    }
+
+    #[test]
+    fn a_save_elsewhere_does_not_call_off_a_look() {
+        let (dir, path) = with_tmp();
+        let tmp = dir.path().join("tmp");
+        let other = dir.path().join("other/a.py");
+        fs::create_dir(other.parent().unwrap()).unwrap();
+        let mut files = watch(&path);
+        files.add(vec![as_it_is(other.clone())], Instant::now());
+        let _socket = UnixListener::bind(tmp.join("socket")).unwrap();
+        fs::remove_dir_all(&tmp).unwrap();
+        assert!(files.read(Instant::now()).is_none());
+        fs::write(&other, "").unwrap();
+        assert!(is_told(&mut files, Duration::from_secs(10)), "a save");
+        fs::create_dir(&tmp).unwrap();
+        fs::write(&path, "").unwrap();
+        expect_told(&mut files, "made in a new folder");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_watched_keeps_no_other_from_it() {
+        let (dir, path) = with_tmp();
+        let mut files = watch(&path);
+        fs::create_dir(dir.path().join("b")).unwrap();
+        let missing = dir.path().join("a/x.py");
+        let there = dir.path().join("b/y.py");
+        files.add(vec![as_it_is(missing), as_it_is(there.clone())], Instant::now());
+        fs::write(&there, "").unwrap();
+        // By an event, which is there before the next look.
+        assert!(is_told(&mut files, Duration::from_millis(900)), "not told by an event");
     }
 
     #[test]
