@@ -135,15 +135,15 @@ impl Client {
                 Some(request)
             }
             Err(message) => {
-                self.answer(&Answer::<()>::refuse(Kind::Request, message).encode(), Then::Close, now);
+                self.answer(Answer::<()>::refuse(Kind::Request, message).encode(), Then::Close, now);
                 None
             }
         }
     }
 
     /// Answers with a line.
-    pub(super) fn answer(&mut self, line: &[u8], then: Then, now: Instant) {
-        self.state = State::Writing { answer: line.to_owned(), sent: 0, until: now + PATIENCE, then };
+    pub(super) fn answer(&mut self, line: Vec<u8>, then: Then, now: Instant) {
+        self.state = State::Writing { answer: line, sent: 0, until: now + PATIENCE, then };
         self.write();
     }
 
@@ -201,7 +201,7 @@ mod tests {
         let line = vec![b'x'; 4 << 20];
         for is_read in [false, true] {
             let (mut client, mut peer) = client(now);
-            client.answer(&line, Then::Close, now);
+            client.answer(line.clone(), Then::Close, now);
             assert!(!client.is_over(), "no socket holds that much");
             let mut received = 0;
             peer.set_nonblocking(true).unwrap();
@@ -224,7 +224,7 @@ mod tests {
     fn who_has_been_answered_and_stays_is_let_go_when_it_goes() {
         let now = Instant::now();
         let (mut client, peer) = client(now);
-        client.answer(b"{}\n", Then::Hold, now);
+        client.answer(b"{}\n".to_vec(), Then::Hold, now);
         client.advance(now + 2 * PATIENCE);
         assert!(client.is_held() && client.due().is_none());
         drop(peer);

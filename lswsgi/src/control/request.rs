@@ -1,7 +1,5 @@
 //! What is asked over the control socket, and what is answered: a line of JSON each.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 /// Longest request, in bytes, with the end of its line.
@@ -86,8 +84,8 @@ pub(crate) struct Stopping {
 pub(crate) struct Signalled {
     /// How many were told to.
     pub(crate) workers: usize,
-    /// Where; `None`: to a standard error that is no file.
-    pub(crate) log: Option<PathBuf>,
+    /// Where, with a mark for what of it is not UTF-8; `None`: to a standard error that is no file.
+    pub(crate) log: Option<String>,
 }
 
 /// Log files are opened anew.
@@ -107,12 +105,8 @@ impl<T> Answer<T> {
 impl<T: Serialize> Answer<T> {
     /// The line.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        // Numbers, texts and paths that are UTF-8 always have a form; a path that is not is the one thing that has none.
-        let fallback = |error| {
-            let message = format!("the answer cannot be written: {error}");
-            serde_json::to_vec(&Answer::<()>::refuse(Kind::Failed, message)).unwrap_or_default()
-        };
-        let mut line = serde_json::to_vec(self).unwrap_or_else(fallback);
+        // Numbers and texts always have a form.
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
         line.push(b'\n');
         line
     }

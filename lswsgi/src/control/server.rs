@@ -132,8 +132,7 @@ impl<'a> Control<'a> {
 
     /// What to wait for.
     pub(crate) fn poll_fds(&self, now: Instant) -> impl Iterator<Item = PollFd<'_>> {
-        let is_paused = self.paused_until.is_some_and(|until| now < until);
-        let listener = self.socket.iter().filter(move |_| !is_paused);
+        let listener = self.socket.iter().filter(move |_| !self.is_paused(now));
         let listener = listener.map(|socket| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN));
         listener.chain(self.clients.values().map(Client::poll_fd))
     }
@@ -141,8 +140,7 @@ impl<'a> Control<'a> {
     /// Something has happened. Takes in what `poll` has found out about [`poll_fds`](Self::poll_fds), given in the same order.
     pub(crate) fn polled(&mut self, now: Instant, results: &[PollFlags]) {
         self.has_news = true;
-        let is_paused = self.paused_until.is_some_and(|until| now < until);
-        let results = results.iter().skip(usize::from(self.socket.is_some() && !is_paused));
+        let results = results.iter().skip(usize::from(self.socket.is_some() && !self.is_paused(now)));
         for (client, flags) in self.clients.values_mut().zip(results) {
             if flags.intersects(PollFlags::HUP | PollFlags::ERR) {
                 client.hung_up();
@@ -151,10 +149,15 @@ impl<'a> Control<'a> {
     }
 
     /// When to come back at the latest.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let clients = self.clients.values().filter_map(Client::due);
-        let paused = self.paused_until.filter(|_| self.socket.is_some());
+        let paused = self.paused_until.filter(|_| self.socket.is_some() && self.is_paused(now));
         clients.chain(paused).chain(self.is_eager.then_some(self.next_look)).min()
+    }
+
+    /// Whether nobody is let in for want of descriptors.
+    fn is_paused(&self, now: Instant) -> bool {
+        self.paused_until.is_some_and(|until| now < until)
     }
 
     /// Accepts, reads and writes as far as that is possible at once. Returns the requests that have come whole.
@@ -169,7 +172,8 @@ impl<'a> Control<'a> {
             requests.extend(client.advance(now).map(|request| (id, request)));
             !client.is_over()
         });
-        loop {
+        // As many as there may be; whoever is still outside then is there the next time.
+        for _ in 0..MOST_CLIENTS {
             let oldest = self.clients.iter().find(|(_, client)| client.is_reading()).map(|(&id, _)| id);
             let has_room = self.clients.len() < MOST_CLIENTS || oldest.is_some();
             // Those who will be answered in a moment make room for whoever is still outside.
@@ -178,10 +182,13 @@ impl<'a> Control<'a> {
                 break;
             }
             let Some(stream) = self.accept(now) else { break };
+            let refusal = self.stranger(&stream).map(|refusal| (Kind::Peer, refusal)).or_else(|| {
+                let message = || format!("{MOST_CLIENTS} others are waiting for answers; try again later");
+                (!has_room).then(|| (Kind::Busy, message()))
+            });
             let mut client = Client::new(stream, now);
-            if !has_room {
-                let message = format!("{MOST_CLIENTS} others are waiting for answers; try again later");
-                client.answer(&Answer::<()>::refuse(Kind::Busy, message).encode(), Then::Close, now);
+            if let Some((kind, message)) = refusal {
+                client.answer(Answer::<()>::refuse(kind, message).encode(), Then::Close, now);
                 continue;
             }
             if self.clients.len() >= MOST_CLIENTS {
@@ -206,33 +213,24 @@ impl<'a> Control<'a> {
     /// Answers a request.
     pub(crate) fn answer<T: Serialize>(&mut self, id: Id, answer: &Answer<T>, then: Then, now: Instant) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        client.answer(&answer.encode(), then, now);
+        client.answer(answer.encode(), then, now);
         if client.is_over() {
             self.clients.remove(&id);
         }
     }
 
     fn accept(&mut self, now: Instant) -> Option<OwnedFd> {
-        if self.paused_until.is_some_and(|until| now < until) {
+        if self.is_paused(now) {
             return None;
         }
-        self.paused_until = None;
-        loop {
-            match self.socket.as_ref()?.accept() {
-                Ok(stream) => match self.stranger(&stream) {
-                    None => return Some(stream),
-                    Some(refusal) => {
-                        let line = Answer::<()>::refuse(Kind::Peer, refusal).encode();
-                        Client::new(stream, now).answer(&line, Then::Close, now);
-                    }
-                },
-                Err(Errno::INTR | Errno::CONNABORTED) => {}
-                Err(Errno::AGAIN) => return None,
-                Err(errno) => {
-                    log::error(format_args!("cannot accept a control connection: {errno}"));
-                    self.paused_until = Some(now + LOOK);
-                    return None;
-                }
+        match self.socket.as_ref()?.accept() {
+            Ok(stream) => Some(stream),
+            // The next poll tells of whoever comes after one that has changed its mind.
+            Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => None,
+            Err(errno) => {
+                log::error(format_args!("cannot accept a control connection: {errno}"));
+                self.paused_until = Some(now + LOOK);
+                None
             }
         }
     }

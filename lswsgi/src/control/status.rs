@@ -3,7 +3,6 @@
 //! Times are in seconds, sizes in bytes. A part that is missing, because the group is of another version, is empty.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +14,8 @@ use super::Latency;
 pub(crate) struct Status {
     /// The version of lswsgi that runs.
     pub(crate) lswsgi: String,
-    /// The application's file; `None`: the script each request names.
-    pub(crate) application: Option<PathBuf>,
+    /// The application's file, with a mark for what of it is not UTF-8; `None`: the script each request names.
+    pub(crate) application: Option<String>,
     pub(crate) state: State,
     /// Why it is failing.
     pub(crate) reason: Option<String>,

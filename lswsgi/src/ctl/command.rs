@@ -150,10 +150,9 @@ fn answer(ctl: &Ctl) -> Result<(), CtlError> {
         }
         Action::DumpStacks => {
             let told: Signalled = open(PATIENCE)?.ask(Request::DumpStacks)?;
-            let log = told.log.map_or_else(
-                || "the standard error of the group".to_owned(),
-                |path| human::clean(&path.to_string_lossy()),
-            );
+            let log = told
+                .log
+                .map_or_else(|| "the standard error of the group".to_owned(), |path| human::clean(&path));
             print(&format!("stacks of {} go to {log}\n", human::count(told.workers, "worker")))
         }
         Action::Reopen => {

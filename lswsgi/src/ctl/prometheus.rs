@@ -16,8 +16,8 @@ pub(super) fn text(status: &Status) -> String {
 }
 
 fn about_the_group(page: &mut Page, status: &Status) {
-    let application = status.application.as_ref().map(|path| path.to_string_lossy()).unwrap_or_default();
-    let labels: Labels = &[("version", &status.lswsgi), ("application", &application)];
+    let application = status.application.as_deref().unwrap_or_default();
+    let labels: Labels = &[("version", &status.lswsgi), ("application", application)];
     page.family("lswsgi_info", "gauge", "What runs").sample("", labels, 1);
     page.one(
         "lswsgi_uptime_seconds",

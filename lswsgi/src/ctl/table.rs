@@ -54,9 +54,8 @@ pub(super) fn text(status: &Status, width: Option<usize>) -> String {
 }
 
 fn facts(status: &Status) -> Vec<(&'static str, String)> {
-    let application = status.application.as_ref();
-    let application = application
-        .map_or_else(|| "the script each request names".to_owned(), |path| clean(&path.to_string_lossy()));
+    let application =
+        status.application.as_deref().map_or_else(|| "the script each request names".to_owned(), clean);
     let manager = &status.manager;
     let mut facts = vec![
         ("application", application),

@@ -1,14 +1,18 @@
 //! The control socket: where it is, who is let in, and what nobody can do by it.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::Value;
 
 use crate::group::{Group, application, eventually};
+use crate::processes;
 use crate::support::{PATIENCE, Start};
 
 /// Answers with its pid, once there is a file with the name that is the query.
@@ -185,14 +189,41 @@ fn a_hundred_that_say_nothing_hold_nobody_up_and_are_dropped() {
 }
 
 #[test]
-fn who_does_not_read_the_answer_holds_nobody_up() {
+fn a_manager_that_could_not_accept_sleeps_again_when_its_socket_has_been_made_anew() {
     let group = started(controlled(SOURCE, 2));
     let path = socket(&group);
-    let mut deaf: Vec<_> = (0..40).map(|_| UnixStream::connect(&path).unwrap()).collect();
-    deaf.iter_mut().for_each(|stream| stream.write_all(STATUS.as_bytes()).unwrap_or(()));
-    let answer = ask(&path, STATUS);
-    assert!(is_status(&answer), "{answer}");
-    assert_eq!(group.connect().get("/").status, 200);
+    let manager = Pid::from_raw(group.pid().cast_signed());
+    let limits = getrlimit(Resource::Nofile);
+    // None beyond those it has.
+    prlimit(manager, Resource::Nofile, Rlimit { current: Some(3), ..limits }).unwrap();
+    let client = UnixStream::connect(&path).unwrap();
+    group.log("cannot accept a control connection");
+    prlimit(manager, Resource::Nofile, limits).unwrap();
+    drop(client);
+    std::fs::remove_file(&path).unwrap();
+    group.log("making it again");
+    group.logs(2, "info: control socket /");
+    let before = processes::waits(group.pid());
+    std::thread::sleep(Duration::from_millis(1500));
+    let wakes = processes::waits(group.pid()) - before;
+    assert!(wakes <= 5, "woken {wakes} times: {}", group.said());
+    assert!(is_status(&ask(&path, STATUS)));
+}
+
+#[test]
+fn an_application_whose_path_is_no_utf_8_has_a_status() {
+    let mut start = Start::scripts().env("LSAPI_CHILDREN", "2");
+    let folder = start.dir().join(OsStr::from_bytes(b"caf\xe9"));
+    std::os::unix::fs::symlink(start.dir(), &folder).unwrap();
+    std::fs::create_dir(folder.join("tmp")).unwrap();
+    std::fs::write(folder.join("app.py"), SOURCE).unwrap();
+    start.command.arg("-m").arg(folder.join("app.py"));
+    let group = started(start);
+    let status = ask(&socket(&group), STATUS);
+    assert!(
+        status["ok"]["application"].as_str().is_some_and(|path| path.contains("caf\u{fffd}/")),
+        "{status}"
+    );
 }
 
 #[test]

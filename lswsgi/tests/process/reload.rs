@@ -91,7 +91,12 @@ fn a_stop_that_follows_as_the_server_sends_it_changes_nothing() {
 #[test]
 fn no_watch_leaves_the_file_to_others() {
     let (mut worker, mut connection) = with_tmp(APPLICATION).arg("--no-watch").connected();
+    // Tells when it would have happened.
+    let (mut other, mut others) = with_tmp(APPLICATION).connected();
+    assert_eq!((connection.get("/").text(), others.get("/").text()), ("ok", "ok"));
     touch(&worker);
+    touch(&other);
+    other.wait();
     assert_eq!(connection.get("/").text(), "ok");
     worker.signal("HUP");
     expect_close(&mut connection);

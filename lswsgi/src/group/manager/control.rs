@@ -57,7 +57,8 @@ impl Manager<'_> {
             }
             Request::DumpStacks => {
                 let workers = self.dump_stacks();
-                let answer = Signalled { workers, log: stderr_log::current() };
+                let log = stderr_log::current().map(|path| path.to_string_lossy().into_owned());
+                let answer = Signalled { workers, log };
                 self.control.answer(who, &Answer::Ok(answer), Then::Close, now);
             }
             Request::Reopen => {

@@ -240,7 +240,7 @@ impl Manager<'_> {
             pgrp.map(|limit| self.childless + limit),
             stop,
             self.files.due(),
-            self.control.due(),
+            self.control.due(now),
             self.policy.next_look(&self.workers, now, self.stopping),
         ]
         .into_iter()

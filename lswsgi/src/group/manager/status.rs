@@ -25,7 +25,11 @@ impl Manager<'_> {
         let process_since = |(pid, since)| process(pid, now - since);
         Status {
             lswsgi: env!("CARGO_PKG_VERSION").to_owned(),
-            application: self.settings.application.as_ref().map(|application| application.path.clone()),
+            application: self
+                .settings
+                .application
+                .as_ref()
+                .map(|application| application.path.to_string_lossy().into_owned()),
             state: self.state(),
             reason: self.source.failure().map(ToString::to_string),
             manager: process(getpid(), now - self.tally.started),
