@@ -4,6 +4,7 @@
 //! one process. Whoever has not followed yet does so when it is woken, and before it writes a line at the latest, so that
 //! nothing goes to the old file once the count has been raised.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{access_log, board, stderr_log};
@@ -13,6 +14,9 @@ static ASKED: AtomicU32 = AtomicU32::new(0);
 
 /// The count standard error follows. A process that is forked has what it inherits.
 static FOLLOWED: AtomicU32 = AtomicU32::new(0);
+
+/// Somebody is following: a line that comes meanwhile waits for that.
+static FOLLOWING: Mutex<()> = Mutex::new(());
 
 /// Asks for it, of this process. Async-signal-safe.
 pub(crate) fn ask() {
@@ -37,8 +41,14 @@ pub(crate) fn follow() {
 
 /// The same for a process that has no place of its own on the board: to the group's count.
 pub(crate) fn follow_to(count: u32) {
-    if FOLLOWED.swap(count, Ordering::SeqCst) != count {
-        stderr_log::reopen();
-        access_log::follow();
+    if FOLLOWED.load(Ordering::SeqCst) == count {
+        return;
     }
+    let following = FOLLOWING.lock();
+    if FOLLOWED.load(Ordering::SeqCst) != count {
+        stderr_log::reopen();
+        FOLLOWED.store(count, Ordering::SeqCst);
+    }
+    drop(following);
+    access_log::follow();
 }

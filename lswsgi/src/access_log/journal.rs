@@ -189,6 +189,8 @@ impl Journal {
         if self.line.is_empty() {
             return;
         }
+        // The file may be standard error.
+        rotation::follow();
         self.follow();
         // Part of a line may be there, of this process or another: what comes is not its rest.
         let torn = board::place().map_or(&TORN, |place| &place.group.torn);

@@ -38,6 +38,8 @@ impl Signals {
         sys::expect_children()?;
         let set: SigSet = WATCHED.into_iter().collect();
         set.thread_block()?;
+        // A process that has just been forked may get an order before its handlers know that they are to work for it.
+        sys::block_order_signal();
         Ok(Self(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
     }
 

@@ -48,6 +48,18 @@ pub(crate) fn leave_signals_to_others() {
     }
 }
 
+/// Has the signal that announces orders wait in processes this one forks, until they let every signal come. To this process
+/// nobody sends it.
+pub(crate) fn block_order_signal() {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the set is this function's and is filled by sigemptyset; the old mask is not wanted.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), super::handlers::order_signal());
+        libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), ptr::null_mut());
+    }
+}
+
 /// Lets every signal come on this thread.
 pub(crate) fn unblock_signals() {
     let mut none = MaybeUninit::<libc::sigset_t>::uninit();

@@ -32,7 +32,7 @@ pub(crate) use handlers::{
     ask_for_parent_death_signal, handle_signals_as_template, handle_signals_as_worker, install_handler_stack,
     install_signal_handlers, is_own_signal, stacks_signal,
 };
-pub(crate) use mask::{Blocked, leave_signals_to_others, unblock_signals};
+pub(crate) use mask::{Blocked, block_order_signal, leave_signals_to_others, unblock_signals};
 pub use process::leave_now;
 pub(crate) use process::{Fork, expect_children, flush_c_streams, fork, tell_worker};
 pub(crate) use shared::map;

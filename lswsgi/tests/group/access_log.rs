@@ -9,6 +9,7 @@ use lsapi::RequestBuilder;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::control::{ask, controlled, socket};
 use crate::group::{Group, application, below, eventually};
 use crate::processes;
 use crate::support::Start;
@@ -194,6 +195,45 @@ fn in_a_group_standard_error_can_be_the_access_log() {
     group.wait();
 }
 
+/// With its standard error in `app.log`. `None` if one cannot be anybody who may have that.
+fn diverted(start: Start) -> Option<Start> {
+    let mut start = start.env("LSAPI_STDERR_LOG", "app.log");
+    let dir = start.dir().to_owned();
+    if rustix::process::geteuid().is_root() {
+        // Root has no such log. Who is root outside of a user namespace may be somebody else in one.
+        let program = ["unshare", "--user", "--map-user=1000", "--"];
+        let mut unshare = std::process::Command::new(program[0]);
+        if !unshare.args(&program[1..]).arg("true").status().is_ok_and(|status| status.success()) {
+            eprintln!("skipped: root, and no user namespace to be had");
+            return None;
+        }
+        start = below(start, &program);
+    }
+    start.command.current_dir(dir);
+    Some(start)
+}
+
+#[test]
+fn a_line_after_a_rotation_is_in_the_new_file_also_when_that_is_standard_error() {
+    let start = controlled(&noting("0"), 2).arg("--access-log=-").arg("--access-format=common");
+    let Some(start) = diverted(start) else { return };
+    let group = Group::start_only(start);
+    let current = group.dir().canonicalize().unwrap().join("app.log");
+    let mut connection = group.connect();
+    for number in 0..30 {
+        assert_eq!(connection.get(&format!("/?{}", 2 * number)).status, 200);
+        std::fs::rename(&current, current.with_extension(number.to_string())).unwrap();
+        let told = ask(&socket(&group), "{\"command\": \"reopen\"}\n");
+        assert!(told["ok"].is_object(), "{told}");
+        let asked = format!("/?{}", 2 * number + 1);
+        assert_eq!(connection.get(&asked).status, 200);
+        eventually(&group, "a line in the new file", || {
+            let lines = std::fs::read_to_string(&current).unwrap_or_default();
+            lines.contains(&format!("\"GET {asked} ")).then_some(())
+        });
+    }
+}
+
 #[test]
 fn what_goes_to_standard_error_follows_a_rotation_in_every_process() {
     let source = "import sys\nprint('import', file=sys.stderr)\n\
@@ -201,24 +241,7 @@ fn what_goes_to_standard_error_follows_a_rotation_in_every_process() {
         \x20   print('request', environ['QUERY_STRING'], file=sys.stderr, flush=True)\n\
         \x20   start_response('200 OK', [])\n\
         \x20   return [b'ok']\n";
-    let mut start = application(source, 8).env("LSAPI_STDERR_LOG", "app.log");
-    start.command.current_dir(start.dir.path());
-    if rustix::process::geteuid().is_root() {
-        // Root has no such log. Who is root outside of a user namespace may be somebody else in one.
-        let program = ["unshare", "--user", "--map-user=1000", "--"];
-        if !std::process::Command::new(program[0])
-            .args(&program[1..])
-            .arg("true")
-            .status()
-            .is_ok_and(|s| s.success())
-        {
-            eprintln!("skipped: root, and no user namespace to be had");
-            return;
-        }
-        let dir = start.dir.path().to_owned();
-        start = below(start, &program);
-        start.command.current_dir(dir);
-    }
+    let Some(start) = diverted(application(source, 8)) else { return };
     let mut group = Group::start_only(start);
     let current = group.dir().canonicalize().unwrap().join("app.log");
     let wait = |path: &Path, text: &str| {

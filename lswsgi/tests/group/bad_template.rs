@@ -109,3 +109,15 @@ fn what_answers_meanwhile_leaves_when_an_import_succeeds_by_itself() {
     drop(kept);
     eventually(&group, "served", || (group.connect().get("/").status == 200).then_some(()));
 }
+
+/// A stand-in begins as a copy of the manager, whose handlers do not know it yet: an order that comes then would end it.
+#[test]
+fn an_order_to_a_stand_in_that_has_just_been_forked_waits() {
+    let group = Group::start(application("raise ValueError\n", 2));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", group.pid())).unwrap();
+    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
+    let blocked = u64::from_str_radix(blocked, 16).unwrap();
+    // 64 is the last one there is.
+    let order_signal = 64 - 2;
+    assert_ne!(blocked & 1 << (order_signal - 1), 0, "{blocked:#x}");
+}

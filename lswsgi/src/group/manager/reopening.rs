@@ -17,9 +17,7 @@ impl Manager<'_> {
         let templates =
             self.source.channels().map(|channel| channel.send(&ToTemplate::Reopen.encode(), None));
         let templates = templates.count();
-        // A stand-in that has just been forked does not know the signal yet, and looks when it is ready.
-        let workers = self.workers.iter().filter(|(_, worker)| worker.was_ready || !worker.stand_in);
-        let workers: Vec<_> = workers.filter_map(|(_, worker)| worker.pid).collect();
+        let workers: Vec<_> = self.workers.iter().filter_map(|(_, worker)| worker.pid).collect();
         workers.iter().copied().for_each(sys::tell_worker);
         1 + templates + workers.len()
     }
