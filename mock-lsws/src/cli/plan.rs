@@ -260,8 +260,10 @@ mod tests {
         let plan = plan(&args).unwrap();
         let names = plan.request.to_raw().special_env.into_iter().map(|entry| entry.key);
         assert!(names.eq([b"\0SUEXEC_UGID\0".to_vec(), b"\0SUEXEC_AUTH\0".to_vec()]));
-        let script = b"/somewhere/site/a.py\0".to_vec();
-        assert!(plan.request.to_raw().env.iter().any(|entry| entry.value == script));
+        let packet = plan.request.to_raw().encode();
+        let request = lsapi::BeginRequest::decode(&packet, packet.len()).unwrap();
+        assert_eq!(request.script_filename(), Some(&b"/somewhere/site/a.py"[..]));
+        assert_eq!((request.request_method(), request.query_string()), (Some(&b"GET"[..]), Some(&b"x"[..])));
         let Target::Group(command) = plan.target else { panic!("not a listening socket") };
         assert_eq!(command.configured("LSAPI_SECRET"), Some(file.as_ref()));
     }

@@ -63,6 +63,12 @@ impl Begin {
         Self { head, variables, special: Vec::new(), is_head, is_redirected: false }
     }
 
+    /// With further special variables, behind the others.
+    pub(super) fn special(mut self, entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
+        self.special.extend(entries);
+        self
+    }
+
     /// The bytes of the packet.
     pub(crate) fn encode(&self, body: BodyState) -> Vec<u8> {
         self.to_raw(body).encode()

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use lsapi::{RawEnv, RawRequest};
+use lsapi::RawRequest;
 
 use super::begin::{Begin, BodyState};
 use super::mapping::Mapping;
@@ -181,8 +181,6 @@ impl HttpRequest {
             Ok(0) | Err(_) => BodyState::None,
             Ok(length) => BodyState::Declared(length),
         };
-        let mut raw = Begin::composed(head, &self.version, &facts).to_raw(body);
-        raw.special_env.extend(self.signature.iter().map(|(name, value)| RawEnv::new(name, value)));
-        raw
+        Begin::composed(head, &self.version, &facts).special(self.signature.clone()).to_raw(body)
     }
 }
