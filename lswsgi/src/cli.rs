@@ -99,7 +99,7 @@ Exit codes:
   0 left of its own accord   2 usage, or no socket on descriptor 0   3 Python did not start
   4 cannot bind              5 no such application file              6 no such callable
   7 the import failed        8 the operating system refused         10 a request took too long
-  15 the suEXEC secret or its default user cannot be used           130 interrupted twice
+  15 suEXEC: unfit secret, default user or descriptor 0             130 interrupted twice
   `lswsgi check -h` and `lswsgi ctl -h` have theirs.
 
 Examples:

@@ -42,7 +42,7 @@ pub const TIMEOUT: u8 = 13;
 /// `lswsgi ctl reload`: the new code cannot be used, and the old code serves on.
 pub const NOT_RELOADED: u8 = 14;
 
-/// The suEXEC daemon does not serve: its secret or its default user is not fit for it, or descriptor 0 is.
+/// The suEXEC daemon does not serve: its secret, its default user or descriptor 0 is not fit for it.
 pub const SUEXEC: u8 = 15;
 
 /// Interrupted from the keyboard, and once more while it was stopping: a group ends its workers at once.

@@ -18,7 +18,7 @@ pub(super) enum CtlError {
     TooLong(PathBuf),
     /// There is no such file.
     #[error(
-        "there is no control socket {}: a group (LSAPI_CHILDREN above 1) makes one when there is a folder tmp beside the \
+        "there is no control socket {}: a group (LSAPI_CHILDREN above 1, or --watch) makes one when there is a folder tmp beside the \
          application that belongs to its user; its log says where, or why not. Name the application's folder or the socket \
          with --control", .0.display()
     )]

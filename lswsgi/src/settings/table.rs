@@ -100,7 +100,7 @@ macro_rules! settings {
 settings! {
 "Process group": {
     CHILDREN: Count = "children" ["PHP_LSAPI_CHILDREN", "LSAPI_CHILDREN"] 0, children(0), "",
-        "Most workers; with 0 or 1 there is no group, and this process serves by itself";
+        "Most workers; with 0 or 1, and no --watch, there is no group: this process serves by itself";
     EXTRA_CHILDREN: Count = "extra-children" ["LSAPI_EXTRA_CHILDREN"] 0, children(0),
         "a third of --children; 0 with --avoid-fork",
         "Workers beyond --children, while all of them are busy with requests";
@@ -169,7 +169,8 @@ settings! {
         "The virtual environment to run in; otherwise that of LS_PYTHONBIN, VIRTUAL_ENV or PYTHONHOME, or .venv or venv \
          beside the application or in WSGI_ROOT";
     IMPORT_RETRY: Seconds = "import-retry" ["LSWSGI_IMPORT_RETRY"] Duration::from_secs(10), Seconds, "",
-        "Time before an application that could not be imported is tried again although it has not changed";
+        "Time before an application that could not be imported is tried again although it has not changed, without a group or \
+         as a script; a group tries after 1 s, 2 s and so on up to 60 s";
     START_TIMEOUT: Seconds = "start-timeout" ["LSWSGI_START_TIMEOUT"] Duration::from_secs(60), Seconds, "",
         "Time a process of a group may take to start Python and import the application; then it is killed";
     ALLOW_SIGNALS: Flag = "allow-signals" ["LSWSGI_ALLOW_SIGNALS"] false, SET, "",
