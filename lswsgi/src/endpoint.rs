@@ -30,6 +30,8 @@ pub enum Endpoint {
         fd: OwnedFd,
         /// What has been read from it and belongs to its first request.
         read: Vec<u8>,
+        /// Its end has been announced (CONN_CLOSE): that request is its last.
+        announced: bool,
     },
     /// A listening socket, possibly shared with other processes.
     Listening(Listener),
@@ -54,6 +56,12 @@ pub(crate) fn remove_socket_file() {
     if let Some(file) = FILE.get() {
         file.remove();
     }
+}
+
+/// Puts `/dev/null` on descriptor 0.
+pub(crate) fn close_stdin() -> Result<(), Error> {
+    let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    null.and_then(rustix::stdio::dup2_stdin).map_err(Error::system("cannot put /dev/null on descriptor 0"))
 }
 
 impl Endpoint {
@@ -83,9 +91,7 @@ impl Endpoint {
             Err(errno) => return Err(no_socket(errno)),
         };
         let fd = rustix::io::fcntl_dupfd_cloexec(stdin, 3).map_err(no_socket)?;
-        let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-        null.and_then(rustix::stdio::dup2_stdin)
-            .map_err(Error::system("cannot put /dev/null on descriptor 0"))?;
+        close_stdin()?;
         Ok(if connected {
             // Before it is served: the application may fork while it is imported.
             sys::keep_from_children(Own::Connection, Some(fd.as_raw_fd()));

@@ -1,22 +1,21 @@
 //! The daemon: accepts, forks a process for each connection, reaps, stops. It runs no Python and reads nothing that is sent.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
-use rustix::process::{Pid, WaitOptions, getpid, kill_process, waitpid};
+use rustix::process::{Pid, WaitOptions, getpid, kill_process, wait};
 
 use super::identity::Identity;
 use super::secret::Secret;
 use super::worker;
-use crate::endpoint::{Endpoint, Listener};
+use crate::endpoint::{self, Endpoint, Listener};
 use crate::error::Error;
 use crate::group::{Exit, Measure, OutOfMemory, Signals, sender};
 use crate::settings::Settings;
@@ -52,6 +51,8 @@ pub(crate) fn run(settings: &Settings, endpoint: Endpoint, secret: &Path) -> Res
     }
     let name = endpoint.to_string();
     let Endpoint::Listening(listener) = endpoint else { return Err(Error::SuexecConnection) };
+    // Started by hand it may be root's terminal, and users could read what is typed there.
+    endpoint::close_stdin()?;
     let secret = Secret::read(secret)?;
     let fallback = Identity::fallback(&settings.suexec)?;
     listener.set_nonblocking().map_err(Error::system("cannot prepare the listening socket"))?;
@@ -191,6 +192,12 @@ impl Daemon<'_> {
             }
             Ok(Fork::Parent(pid)) => {
                 self.workers.insert(pid);
+                if self.workers.len() >= self.most {
+                    let most = self.most;
+                    log::warning(format_args!(
+                        "all {most} processes are there; further connections wait (LSAPI_CHILDREN)"
+                    ));
+                }
             }
             Err(error) => {
                 log::error(format_args!("cannot fork a process for a connection: {error}; trying again"));
@@ -222,6 +229,7 @@ impl Daemon<'_> {
                     ));
                     self.tell(rustix::process::Signal::HUP);
                 }
+                Signal::SIGUSR2 => self.tell(rustix::process::Signal::USR2),
                 Signal::SIGQUIT => self.tell(rustix::process::Signal::QUIT),
                 _ => {}
             }
@@ -267,16 +275,20 @@ impl Daemon<'_> {
     }
 
     fn reap(&mut self) {
-        let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        // Before one is gone for good: whose it was. What it says of itself is up to its user.
+        let user =
+            |pid: &Pid| Some((*pid, std::fs::metadata(format!("/proc/{}", pid.as_raw_pid())).ok()?.uid()));
+        let users: HashMap<Pid, u32> = self.workers.iter().filter_map(user).collect();
         // An error means that there are no children.
-        while let Ok(Some(pid)) = waitid(Id::All, ended).map(|status| status.pid()) {
-            // Before it is gone for good: whose it was. What it says of itself is up to its user.
-            let user = std::fs::metadata(format!("/proc/{pid}")).map(|metadata| metadata.uid());
-            let Some(pid) = Pid::from_raw(pid.as_raw()) else { return };
-            let Ok(Some((_, status))) = waitpid(Some(pid), WaitOptions::NOHANG) else { return };
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            // One that has asked to be traced, as anybody may, tells of its stops too.
+            if !(status.exited() || status.signaled()) {
+                continue;
+            }
             self.workers.remove(&pid);
             self.childless = Instant::now();
-            let user = user.map_or_else(|_| "an unknown user".to_owned(), |uid| format!("uid {uid}"));
+            let user =
+                users.get(&pid).map_or_else(|| "an unknown user".to_owned(), |uid| format!("uid {uid}"));
             let measure = match (self.killed, self.stopping) {
                 (true, _) => Some(Measure::Kill),
                 (false, Some(_)) => Some(Measure::Terminate),

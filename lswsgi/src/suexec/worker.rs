@@ -58,9 +58,9 @@ fn begin(
 ) -> Result<Option<Endpoint>, Error> {
     settle(&connection, daemon)?;
     let begun = read_request(settings, connection)?;
-    let identity = begun.as_ref().map(|(inbound, _)| identify(inbound, secret, fallback));
+    let identity = begun.as_ref().map(|begun| identify(&begun.inbound, secret, fallback));
     secret.wipe();
-    let (Some(Some(identity)), Some((mut inbound, fd))) = (identity, begun) else { return Ok(None) };
+    let (Some(Some(identity)), Some(begun)) = (identity, begun) else { return Ok(None) };
     identity.assume()?;
     // The kernel forgets it when a process changes its user, and the daemon may have died before that.
     wake_at_death_of_daemon()?;
@@ -70,10 +70,11 @@ fn begin(
     run::limit_core_files(settings.allow_core_dump)?;
     // Python asks the password file instead.
     sys::remove_variables(&ROOTS_OWN.map(Into::into));
+    let Begun { mut inbound, fd, announced } = begun;
     let read = inbound.take();
     // Before it is served: what Python imports when it starts may fork.
     sys::keep_from_children(Own::Connection, Some(fd.as_raw_fd()));
-    Ok(Some(Endpoint::Begun { fd, read }))
+    Ok(Some(Endpoint::Begun { fd, read, announced }))
 }
 
 /// Serves as the user.
@@ -108,7 +109,7 @@ fn wake_at_death_of_daemon() -> Result<(), Error> {
 }
 
 /// Says who serves the connection (lsapi 1.7), and reads the packet of its first request. `None`: nobody sends one.
-fn read_request(settings: &Settings, connection: OwnedFd) -> Result<Option<(Inbound, OwnedFd)>, Error> {
+fn read_request(settings: &Settings, connection: OwnedFd) -> Result<Option<Begun>, Error> {
     let prepare = || Error::system("cannot prepare the connection");
     let fd = connection.try_clone().map_err(prepare())?;
     let socket = Arc::new(Socket::new(connection).map_err(prepare())?);
@@ -122,18 +123,25 @@ fn read_request(settings: &Settings, connection: OwnedFd) -> Result<Option<(Inbo
     let mut inbound = Inbound::new(limits);
     inbound.connect(Some(socket));
     match next::wait_request(&mut inbound) {
-        Ok(_) => {}
-        Err(NoRequest::ConnectionEnded) => return Ok(None),
+        Ok(announced) => Ok(Some(Begun { inbound, fd, announced })),
+        Err(NoRequest::ConnectionEnded) => Ok(None),
         Err(NoRequest::Leave { idle }) => {
             if idle {
                 log::info(format_args!(
                     "closing a connection on which no request came for the header timeout"
                 ));
             }
-            return Ok(None);
+            Ok(None)
         }
     }
-    Ok(Some((inbound, fd)))
+}
+
+/// A connection whose first packet is there.
+struct Begun {
+    inbound: Inbound,
+    fd: OwnedFd,
+    /// Its end has been announced, because of a stop or because nothing had come for so long.
+    announced: bool,
 }
 
 /// Whom the request in `inbound` is for. `None`: it is none.

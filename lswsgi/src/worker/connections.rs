@@ -27,9 +27,9 @@ pub(crate) trait Connections: Send {
     /// When there is no use in waiting any more, for a reason that is none to leave.
     fn next(&mut self) -> Result<Arrival, Error>;
 
-    /// What has been read already of the one that was given last. To be asked for once.
-    fn take_read(&mut self) -> Vec<u8> {
-        Vec::new()
+    /// How far the one that was given last has come already. To be asked for once.
+    fn take_begun(&mut self) -> Begun {
+        Begun::default()
     }
 
     /// The one that was given last has ended, and the worker goes on.
@@ -40,6 +40,15 @@ pub(crate) trait Connections: Send {
 
     /// The worker takes no more, and leaves for this reason, which is counted under that name.
     fn last_done(&mut self, _as: Recycle, _reason: &str) {}
+}
+
+/// How far a connection has come that somebody has begun to serve.
+#[derive(Debug, Default)]
+pub(crate) struct Begun {
+    /// What has been read from it.
+    pub(crate) read: Vec<u8>,
+    /// Its end has been announced.
+    pub(crate) announced: bool,
 }
 
 /// What a wait for a connection has brought.
@@ -70,8 +79,7 @@ pub(crate) enum Greeting {
 struct Single {
     fd: Option<OwnedFd>,
     greeting: Greeting,
-    /// What has been read from it.
-    read: Vec<u8>,
+    begun: Begun,
 }
 
 impl Connections for Single {
@@ -80,8 +88,8 @@ impl Connections for Single {
         Ok(arrival.unwrap_or(Arrival::Leave(Leave::ConnectionEnded)))
     }
 
-    fn take_read(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.read)
+    fn take_begun(&mut self) -> Begun {
+        std::mem::take(&mut self.begun)
     }
 }
 
@@ -141,9 +149,12 @@ pub(crate) fn of_endpoint(
 ) -> Result<Box<dyn Connections>, Error> {
     Ok(match endpoint {
         Endpoint::Connected(fd) => {
-            Box::new(Single { fd: Some(fd), greeting: Greeting::None, read: Vec::new() })
+            Box::new(Single { fd: Some(fd), greeting: Greeting::None, begun: Begun::default() })
         }
-        Endpoint::Begun { fd, read } => Box::new(Single { fd: Some(fd), greeting: Greeting::Said, read }),
+        Endpoint::Begun { fd, read, announced } => {
+            let begun = Begun { read, announced };
+            Box::new(Single { fd: Some(fd), greeting: Greeting::Said, begun })
+        }
         Endpoint::Listening(listener) => {
             listener.set_nonblocking().map_err(Error::system("cannot prepare the listening socket"))?;
             Box::new(Accepting { listener, max_idle, idle_since: Instant::now() })

@@ -94,6 +94,7 @@ pub(crate) fn serve<H: Handler>(
         max_requests: settings.max_requests - early,
         may_leave_from: settings.max_requests - jitter,
         unacknowledged: Acknowledge::Each,
+        announced: false,
         memory,
         ping: settings.operation.ping.as_deref().map(str::as_bytes),
         served: 0,
@@ -131,6 +132,8 @@ struct Worker<'a, H> {
     ping: Option<&'a [u8]>,
     /// What is still to be said of the requests of the present connection.
     unacknowledged: Acknowledge,
+    /// The end of the connection was announced before this process began to serve it.
+    announced: bool,
     /// Requests served by this process.
     served: u64,
     /// Why to leave, where that came up when the connection had been promised another request.
@@ -194,9 +197,10 @@ impl<H: Handler> Worker<'_, H> {
             return Ok(None);
         }
         self.exchange.connect(self.handler, Some(socket));
-        let read = connections.take_read();
-        if !read.is_empty() {
-            self.exchange.inbound(self.handler).put(read);
+        let begun = connections.take_begun();
+        self.announced = begun.announced;
+        if !begun.read.is_empty() {
+            self.exchange.inbound(self.handler).put(begun.read);
         }
         let leave = loop {
             let step = self.serve_request();
@@ -242,7 +246,9 @@ impl<H: Handler> Worker<'_, H> {
             })
         };
         let (request, announced) = match next {
-            Next::Request { request, announced } => (request, announced),
+            Next::Request { request, announced } => {
+                (request, announced | std::mem::take(&mut self.announced))
+            }
             Next::ConnectionEnded => return Step::ConnectionEnded,
             Next::Leave { idle } => return self.after_announcement(idle),
         };

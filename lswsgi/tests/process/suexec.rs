@@ -163,6 +163,12 @@ fn a_process_that_serves_a_user_is_that_user_and_knows_no_secret() {
     connection.send(&signed(SOMEBODY));
     worker.wait_log("serving a connection as uid 60011, gid 60012");
     wait_until_user(pid, SOMEBODY.0);
+    // With NO_SETUID_FIXUP they go a moment later.
+    let deadline = Instant::now() + PATIENCE;
+    while status(pid, "CapEff") != ["0000000000000000"] {
+        assert!(Instant::now() < deadline, "it still has {:?}", status(pid, "CapEff"));
+        std::thread::yield_now();
+    }
     rustix::process::kill_process(
         rustix::process::Pid::from_raw(pid).unwrap(),
         rustix::process::Signal::STOP,
@@ -245,6 +251,7 @@ fn a_hundred_processes_are_enough_and_the_next_connection_waits_for_one_to_end()
     }
     let (worker, path) = daemon(Start::scripts().env("LSAPI_CHILDREN", "2"));
     let mut all: Vec<_> = (0..100).map(|_| connect(&path)).collect();
+    worker.wait_log("all 100 processes are there; further connections wait (LSAPI_CHILDREN)");
     let waiting = Connection::to(&path);
     let _more = [Connection::to(&path), Connection::to(&path)];
     let last = std::thread::spawn(move || {
@@ -325,6 +332,99 @@ fn a_stop_ends_the_processes_and_then_the_daemon() {
     drop(connection);
     assert_eq!(worker.wait().code(), Some(0));
     wait_gone(pid);
+}
+
+#[test]
+fn whatever_ends_a_process_the_daemon_sees_it_and_those_that_end_later() {
+    if !is_root() {
+        return;
+    }
+    let (mut worker, path) = daemon(Start::scripts());
+    // Real-time signals have no names.
+    for signal in ["44", "11", "9"] {
+        let (_connection, pid) = connect(&path);
+        assert!(Command::new("kill").args(["-s", signal, &pid.to_string()]).status().unwrap().success());
+        worker.wait_log(&format!("process {pid} of uid 0 "));
+        wait_gone(pid);
+    }
+    worker.signal("TERM");
+    assert_eq!(worker.wait().code(), Some(0));
+}
+
+#[test]
+fn a_connection_whose_end_was_announced_to_the_server_has_one_request_and_no_second_announcement() {
+    if !is_root() {
+        return;
+    }
+    let (worker, path) = daemon(Start::scripts());
+    for with_body in [false, true] {
+        let (mut connection, pid) = connect(&path);
+        let request = signed(SOMEBODY);
+        let rest = if with_body {
+            let (begin, rest) = request.split_at(10);
+            connection.send(begin);
+            rest
+        } else {
+            &request[..]
+        };
+        assert!(Command::new("kill").args(["-s", "TERM", &pid.to_string()]).status().unwrap().success());
+        if !with_body {
+            let mut said = Response::default();
+            assert_eq!(connection.next(&mut said), Event::Packet(lsapi::PacketType::ConnClose));
+        }
+        connection.send(rest);
+        let mut said = Response::default();
+        while connection.next(&mut said) != Event::End {}
+        let closes = said.names().iter().filter(|name| **name == "CONN_CLOSE").count();
+        assert_eq!(closes, usize::from(with_body), "{said:?}");
+        worker.wait_log(&format!("process {pid} of uid "));
+    }
+}
+
+#[test]
+fn users_cannot_read_what_is_typed_where_root_has_started_the_daemon() {
+    if !is_root() {
+        return;
+    }
+    let start = with_secret(Start::scripts(), 0o600);
+    let path = start.dir().join("own.sock");
+    let mut start = start.arg("--address").arg(path.to_str().unwrap());
+    start.command.stdin(File::open("/etc/hostname").unwrap());
+    let worker = start.spawn();
+    worker.wait_log("serving the scripts");
+    let (_connection, pid) = connect(&path);
+    assert_eq!(fs::read_link(format!("/proc/{pid}/fd/0")).unwrap(), Path::new("/dev/null"));
+}
+
+#[test]
+fn new_log_files_are_for_the_processes_to_open() {
+    if !is_root() {
+        return;
+    }
+    let logs = tempfile::tempdir().unwrap();
+    fs::set_permissions(logs.path(), Permissions::from_mode(0o777)).unwrap();
+    let current = logs.path().join("access.log");
+    let (worker, path) = daemon(Start::scripts().env("LSWSGI_ACCESS_LOG", current.to_str().unwrap()));
+    let (mut connection, _) = connect(&path);
+    connection.send(&signed(SOMEBODY));
+    assert!(connection.response().status >= 400);
+    let wait = |path: &Path| {
+        let deadline = Instant::now() + PATIENCE;
+        while !path.metadata().is_ok_and(|there| there.len() > 0) {
+            assert!(Instant::now() < deadline, "nothing in {}: {}", path.display(), worker.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    wait(&current);
+    fs::rename(&current, logs.path().join("old")).unwrap();
+    worker.signal("USR2");
+    let deadline = Instant::now() + PATIENCE;
+    // It goes there at the next line at the latest, once the daemon has passed the signal on.
+    while !current.exists() {
+        assert!(Instant::now() < deadline, "no new file: {}", worker.log());
+        connection.send(&signed(SOMEBODY));
+        assert!(connection.response().status >= 400);
+    }
 }
 
 #[test]
