@@ -6,6 +6,7 @@
 
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use lsapi::pid_notice;
 use rustix::process::{Pid, getpid, setsid};
@@ -120,6 +121,8 @@ fn read_request(settings: &Settings, connection: OwnedFd) -> Result<Option<Begun
     // The server connects because it has a request, so a process of root's is not kept waiting for one.
     let mut limits = Limits::from(settings);
     limits.max_idle = Some(settings.header_timeout);
+    // Nor for one that comes byte by byte.
+    limits.deadline = Some(Instant::now() + settings.header_timeout * 2);
     let mut inbound = Inbound::new(limits);
     inbound.connect(Some(socket));
     match next::wait_request(&mut inbound) {

@@ -320,6 +320,25 @@ fn a_connection_without_a_request_is_not_kept_by_a_process_of_roots() {
 }
 
 #[test]
+fn a_request_that_comes_byte_by_byte_does_not_keep_a_process_of_roots() {
+    if !is_root() {
+        return;
+    }
+    let (worker, path) = daemon(Start::scripts().env("LSWSGI_HEADER_TIMEOUT", "1"));
+    let (mut connection, pid) = connect(&path);
+    let request = signed(SOMEBODY);
+    let begun = Instant::now();
+    // Never silent for as long as that.
+    for byte in request.chunks(1).take_while(|_| Path::new(&format!("/proc/{pid}")).exists()) {
+        connection.send_until_closed(byte);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    wait_gone(pid);
+    worker.wait_log(&format!("process {pid} of uid 0 has left"));
+}
+
+#[test]
 fn a_stop_ends_the_processes_and_then_the_daemon() {
     if !is_root() {
         return;

@@ -145,8 +145,8 @@ fn request(args: &RunArgs, directory: &Path) -> Result<HttpRequest, RunError> {
     }
     if let Some(folder) = &args.doc_root {
         let path = rest.map_or(target.as_str(), |rest| rest.find('/').map_or("/", |at| &rest[at..]));
-        let name = path.split(['?', '#']).next().unwrap_or_default().to_owned();
-        request = request.mapping(Mapping::Script { name, document_root: directory.join(folder) });
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        request = request.mapping(Mapping::script(path, directory.join(folder)));
     }
     if let (Some((uid, gid)), Some(path)) = (args.suexec, &args.secret) {
         let secret = SuexecSecret::read(&directory.join(path))
@@ -256,13 +256,15 @@ mod tests {
         let secret = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(secret.path(), "0123456789abcdef").unwrap();
         let file = secret.path().to_str().unwrap();
-        let args = ["--suexec", "7:8", "--secret", file, "--doc-root", "site", "/a.py?x", "--", "/bin/true"];
+        let args =
+            ["--suexec", "7:8", "--secret", file, "--doc-root", "site", "/a%20b.py?x", "--", "/bin/true"];
         let plan = plan(&args).unwrap();
         let names = plan.request.to_raw().special_env.into_iter().map(|entry| entry.key);
         assert!(names.eq([b"\0SUEXEC_UGID\0".to_vec(), b"\0SUEXEC_AUTH\0".to_vec()]));
         let packet = plan.request.to_raw().encode();
         let request = lsapi::BeginRequest::decode(&packet, packet.len()).unwrap();
-        assert_eq!(request.script_filename(), Some(&b"/somewhere/site/a.py"[..]));
+        assert_eq!(request.script_filename(), Some(&b"/somewhere/site/a b.py"[..]));
+        assert_eq!(request.script_name(), Some(&b"/a b.py"[..]));
         assert_eq!((request.request_method(), request.query_string()), (Some(&b"GET"[..]), Some(&b"x"[..])));
         let Target::Group(command) = plan.target else { panic!("not a listening socket") };
         assert_eq!(command.configured("LSAPI_SECRET"), Some(file.as_ref()));

@@ -65,6 +65,13 @@ impl Mapping {
         Self::WsgiContext { prefix: "/".into() }
     }
 
+    /// The file below `document_root` that `path` of a URL leads to, as a script handler has it.
+    #[must_use]
+    pub fn script(path: &str, document_root: PathBuf) -> Self {
+        let name = String::from_utf8_lossy(DecodedPath::new(path.as_bytes()).path()).into_owned();
+        Self::Script { name, document_root }
+    }
+
     /// Splits a decoded path. One that is not below the mount point is taken as if it were the part below it.
     pub(crate) fn split(&self, path: &DecodedPath, overread: bool) -> Split {
         let decoded = path;

@@ -1,7 +1,7 @@
 //! The receiving side of a connection: its socket and its buffer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lsapi::{DecodeError, ServerPacket};
 
@@ -18,6 +18,8 @@ pub struct Limits {
     pub(super) max_packet: usize,
     pub(crate) max_idle: Option<Duration>,
     pub(super) header_timeout: Duration,
+    /// When a packet that has begun has to be whole, however steadily it comes.
+    pub(crate) deadline: Option<Instant>,
     pub(super) body_timeout: Duration,
 }
 
@@ -27,6 +29,7 @@ impl From<&Settings> for Limits {
             max_packet: settings.max_request_packet,
             max_idle: settings.max_idle,
             header_timeout: settings.header_timeout,
+            deadline: None,
             body_timeout: settings.body_timeout,
         }
     }

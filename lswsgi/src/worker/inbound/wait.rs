@@ -46,6 +46,9 @@ impl Inbound {
             let framed = ServerPacket::frame(self.filled(), self.limits.max_packet);
             let Err(DecodeError::Incomplete { need }) = framed else { return Wait::Ready { announced } };
             let between = self.start == self.end;
+            if !between && self.limits.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Wait::HeaderTimeout(self.filled().len());
+            }
             if between && !waiting {
                 let Some(socket) = &self.socket else { return Wait::Eof };
                 gate::enter_waiting(socket.as_fd());
