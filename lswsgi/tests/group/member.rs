@@ -124,9 +124,11 @@ fn a_worker_says_with_its_last_response_that_it_leaves_and_is_replaced() {
 #[test]
 fn one_worker_of_a_group_at_a_time_leaves_before_it_must() {
     let source = "import os, time\n\
+        def wait():\n\
+        \x20   while os.path.exists('wait'): time.sleep(.01)\n\
+        os.register_at_fork(after_in_child=wait)\n\
         def application(environ, start_response):\n\
-        \x20   if environ['PATH_INFO'] == '/held':\n\
-        \x20       while not os.path.exists('go'): time.sleep(.01)\n\
+        \x20   if environ['PATH_INFO'] == '/held': wait()\n\
         \x20   start_response('200 OK', [])\n\
         \x20   return [b'ok']\n";
     let start = application(source, 2).env("LSAPI_MAX_REQS", "6").arg("--max-requests-jitter").arg("4");
@@ -134,7 +136,8 @@ fn one_worker_of_a_group_at_a_time_leaves_before_it_must() {
     let (mut first, mut second) = (group.connect(), group.connect());
     assert_eq!((first.get("/").status, second.get("/").status), (200, 200));
     // Both may leave after their second request. The one whose request comes first does, and as long as it is not replaced
-    // the other stays, until it must go.
+    // the other stays, until it must go: the replacement is forked at once, and ready only when this test is done.
+    std::fs::write(group.dir().join("wait"), "").unwrap();
     first.send(&RequestBuilder::get("/held").encode());
     let mut received = Response::default();
     first.next(&mut received);
@@ -143,7 +146,7 @@ fn one_worker_of_a_group_at_a_time_leaves_before_it_must() {
         assert_eq!(said(&second.get("/")), ["REQ_RECEIVED", "RESP_END"], "{}", group.said());
     }
     assert_eq!(said(&second.get("/")), ["REQ_RECEIVED", "CONN_CLOSE", "RESP_END"]);
-    std::fs::write(group.dir().join("go"), "").unwrap();
+    std::fs::remove_file(group.dir().join("wait")).unwrap();
     assert_eq!(said(&first.response()), ["CONN_CLOSE", "RESP_END"]);
     group.log("left: 2 requests served (LSAPI_MAX_REQS)");
     group.log("left: 6 requests served (LSAPI_MAX_REQS)");
