@@ -1,11 +1,12 @@
 //! Applications that start threads while they are imported: a fork would not take them along, and the locks they held at
 //! that moment would never be released.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::group::{Group, application};
+use crate::pool::Pool;
 
 /// Groups of each application.
 const GROUPS: u32 = 20;
@@ -72,10 +73,10 @@ fn groups(imports: &str, load: &str, look: impl Fn(&Group, &Answers) + Sync) {
                     let group = Group::start(application(&source, 2).arg("--load").arg(load));
                     std::thread::sleep(Duration::from_millis(500));
                     let answers = ask(&group);
-                    assert_eq!(answers.len(), 2, "{}", group.said());
+                    assert!(answers.len() > 1, "{}", group.said());
                     // A worker that goes on with the generator of its parent gives the same numbers as its siblings.
-                    let first: Vec<_> = answers.values().map(|answers| &answers[0].0).collect();
-                    assert_ne!(first[0], first[1], "{}", group.said());
+                    let first: HashSet<_> = answers.values().map(|answers| &answers[0].0).collect();
+                    assert_eq!(first.len(), answers.len(), "{}", group.said());
                     look(&group, &answers);
                 }
             });
@@ -83,12 +84,14 @@ fn groups(imports: &str, load: &str, look: impl Fn(&Group, &Answers) + Sync) {
     });
 }
 
-/// Both connections stay open, so that both workers are needed.
+/// Both connections stay open, so that both workers are needed. On a busy machine one may be ended between two requests, for
+/// the other if that has waited too long, and is replaced as a server would.
 fn ask(group: &Group) -> Answers {
-    let mut connections = [group.connect(), group.connect()];
+    let pools = [Pool::new(group.socket().to_owned()), Pool::new(group.socket().to_owned())];
     let mut answers = Answers::new();
     for number in 0..REQUESTS {
-        let response = connections[number % 2].get(&format!("/?{number}"));
+        let response = pools[number % 2].get(&format!("/?{number}"));
+        let response = response.unwrap_or_else(|lost| panic!("{lost}: {}", group.said()));
         assert_eq!(response.status, 200, "{}", group.said());
         let mut words = response.text().splitn(3, ' ').map(str::to_owned);
         let mut word = || words.next().expect("three words");
