@@ -408,7 +408,7 @@ fn users_cannot_read_what_is_typed_where_root_has_started_the_daemon() {
     let start = with_secret(Start::scripts(), 0o600);
     let path = start.dir().join("own.sock");
     let mut start = start.arg("--address").arg(path.to_str().unwrap());
-    start.command.stdin(File::open("/etc/hostname").unwrap());
+    start.command.stdin(File::open("/etc/passwd").unwrap());
     let worker = start.spawn();
     worker.wait_log("serving the scripts");
     let (_connection, pid) = connect(&path);
