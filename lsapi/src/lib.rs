@@ -20,6 +20,8 @@
 //!
 //! Bit 0 of `flag` tells the byte order of the integers in that packet, see [`ByteOrder`].
 //!
+//! `PROTOCOL.md` beside this crate's manifest says the rest, clause by clause; comments here cite it as "lsapi 1.3".
+//!
 //! This crate owns the bytes and nothing else: no sockets, no processes, no policy. Decoding borrows from the
 //! caller's buffer, allocates nothing, never writes into its input and never panics; what was decoded can be
 //! encoded again byte for byte. Encoding covers both sides, deliberately broken packets included

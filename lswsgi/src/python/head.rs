@@ -25,7 +25,7 @@ const HOP_BY_HOP: [&[u8]; 9] = [
     b"upgrade",
 ];
 
-/// Whether the server passes a status code on. Others it replaces by 200 (lsws 3.2).
+/// Whether the server passes a status code on. Others it replaces by 200 (lsapi 4.3.2).
 pub(super) const fn is_known_status(code: u16) -> bool {
     matches!(code, 200..=208 | 300..=308 | 400..=451 | 500..=510)
 }
