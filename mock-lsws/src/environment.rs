@@ -55,7 +55,7 @@ fn group_max_idle(ext_max_idle_time: Option<Duration>) -> OsString {
     format!("LSAPI_PGRP_MAX_IDLE={seconds}").into()
 }
 
-/// The list for a generic application (lsws 1.4): padding, the configured lines in their order, PATH if it is not among
+/// The list for a generic application (lsapi 4.1.4): padding, the configured lines in their order, PATH if it is not among
 /// them. A detached application, with its `extMaxIdleTime`, is told besides that it outlives the server.
 pub(crate) fn generic(
     configured: &[(OsString, OsString)],
@@ -74,7 +74,7 @@ pub(crate) fn generic(
     list
 }
 
-/// The list for the application of a native WSGI context (lsws 1.4, lsws 5): the configured lines come first, then what
+/// The list for the application of a native WSGI context (lsapi 4.1.4, lsapi 4.5): the configured lines come first, then what
 /// the server knows of the application, last what `wsgiDefaults` add.
 pub(crate) fn wsgi(
     configured: &[(OsString, OsString)],

@@ -17,7 +17,7 @@ impl Packet {
     ///
     /// # Errors
     /// As for [`AppPacket::decode`].
-    pub(crate) fn take(buf: &[u8], at: Duration) -> Result<Self, DecodeError> {
+    pub fn take(buf: &[u8], at: Duration) -> Result<Self, DecodeError> {
         let (header, packet) = AppPacket::decode(buf)?;
         let bytes = buf.get(..header.len).unwrap_or_default().to_vec();
         Ok(Self { ty: packet.packet_type(), bytes, at })

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What kind of application it is. Decides its environment (lsws 1.4) and process model (lsws 1.5).
+/// What kind of application it is. Decides its environment (lsapi 4.1.4) and process model (lsapi 4.1.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppKind {
     /// Any LSAPI application.
@@ -63,7 +63,7 @@ impl WsgiApp {
         self
     }
 
-    /// The command the real server starts: `BINPATH -m ROOT/STARTUPFILE` (lsws 5).
+    /// The command the real server starts: `BINPATH -m ROOT/STARTUPFILE` (lsapi 4.5).
     #[must_use]
     pub fn command(&self, bin_path: impl Into<OsString>) -> Vec<OsString> {
         vec![bin_path.into(), "-m".into(), self.root.join(&self.startup_file).into()]

@@ -14,7 +14,7 @@ pub struct Context {
     pub realm: Option<Realm>,
     /// Variables added to each request (SetEnv), in order.
     pub set_env: Vec<(String, String)>,
-    /// Whether it lies in a Python context: the variables about the document root are left out (lsws 2.1).
+    /// Whether it lies in a Python context: the variables about the document root are left out (lsapi 4.2.1).
     pub python: bool,
     /// Whether clients may see what is there (`allowBrowse`); otherwise they get 403.
     pub allow_browse: bool,

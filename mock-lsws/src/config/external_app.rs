@@ -106,7 +106,7 @@ impl ExternalApp {
         }
     }
 
-    /// The application of a native WSGI context, with the `wsgiDefaults` the real server is installed with (lsws 5). Its
+    /// The application of a native WSGI context, with the `wsgiDefaults` the real server is installed with (lsapi 4.5). Its
     /// limit of processes is not among them: it counts all processes of a user, and a mock runs as somebody who has
     /// others.
     #[must_use]
@@ -267,7 +267,7 @@ impl ExternalApp {
     }
 
     /// Whether it manages its own processes: all of them share a listening socket. Otherwise there is a process for each
-    /// connection, which is its descriptor 0 (lsws 1.5).
+    /// connection, which is its descriptor 0 (lsapi 4.1.5).
     #[must_use]
     pub fn is_self_managed(&self) -> bool {
         matches!(self.kind, AppKind::Wsgi(_)) || self.children().is_some()
@@ -282,8 +282,8 @@ impl ExternalApp {
         })
     }
 
-    /// The connections there really are: no more than `instances` if that is not 1 (lsws 1.6), and no more than
-    /// processes that take them (lsws 1.5).
+    /// The connections there really are: no more than `instances` if that is not 1 (lsapi 4.1.6), and no more than
+    /// processes that take them (lsapi 4.1.5).
     #[must_use]
     pub fn effective_max_conns(&self) -> u32 {
         let instances = self.instances.max(1);
@@ -308,7 +308,7 @@ impl ExternalApp {
             command = command.directory(directory);
         }
         if let Some((soft, hard)) = self.processes {
-            // A real server raises what would not be enough for its own connections (lsws 1.3).
+            // A real server raises what would not be enough for its own connections (lsapi 4.1.3).
             let least = 3 * u64::from(self.max_conns) + 50;
             command = limit(command, Resource::Nproc, soft.max(least), hard.max(least));
         }
@@ -321,7 +321,7 @@ impl ExternalApp {
         Some(command)
     }
 
-    /// The environment of its processes, `KEY=VALUE`, in order (lsws 1.4).
+    /// The environment of its processes, `KEY=VALUE`, in order (lsapi 4.1.4).
     #[must_use]
     pub fn environment(&self) -> Vec<OsString> {
         match &self.kind {

@@ -29,11 +29,11 @@ pub struct ServerConfig {
     pub server_admin: String,
     /// Say HTTPS=on to applications, as behind a TLS listener.
     pub https: bool,
-    /// Repeat the real server's over-read of PATH_INFO (lsws 2.2).
+    /// Repeat the real server's over-read of PATH_INFO (lsapi 4.2.2).
     pub path_info_overread: bool,
     /// SERVER_ADDR and SERVER_PORT applications are told. `None`: the address the connection came to.
     pub announced: Option<SocketAddr>,
-    /// `phpIniOverride`: sent to every LSAPI application, Python ones too (lsws 2).
+    /// `phpIniOverride`: sent to every LSAPI application, Python ones too (lsapi 4.2).
     pub php_ini: Vec<PhpIni>,
     /// `minUID`: no application runs as a user with a smaller number.
     pub min_uid: u32,

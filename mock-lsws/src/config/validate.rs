@@ -190,12 +190,12 @@ fn check_app(check: &mut Check<'_>, app: &ExternalApp, config: &ServerConfig) {
     if !app.auto_start && app.address.is_none() {
         check.wrong("address", "with `autoStart = 0` it needs an `address` to connect to");
     }
-    // lsws 1.3.
+    // lsapi 4.1.3.
     if app.command.len() > MAX_WORDS {
         check.wrong("path", format!("`path` has {} words; the server takes {MAX_WORDS}", app.command.len()));
     }
     match &app.address {
-        // A server listens at a number (lsws 1.2); only to connect can a name do.
+        // A server listens at a number (lsapi 4.1.2); only to connect can a name do.
         Some(Address::Tcp { host, .. })
             if app.auto_start && !app.command.is_empty() && host.parse::<IpAddr>().is_err() =>
         {

@@ -103,7 +103,7 @@ impl Gateway {
         Exchange::new(Arc::clone(self), request)
     }
 
-    /// A new connection broke the protocol: the application is trusted with fewer (lsws 3.5).
+    /// A new connection broke the protocol: the application is trusted with fewer (lsapi 4.3.5).
     pub(super) async fn distrust(&self) -> Vec<Note> {
         let name = &self.config.name;
         let fall = self.pool.lower();

@@ -7,7 +7,7 @@ use crate::transcript::Transcript;
 /// When a request with a body is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dispatch {
-    /// With the first bytes of its body: any LSAPI application (lsws 2.3).
+    /// With the first bytes of its body: any LSAPI application (lsapi 4.2.3).
     Streaming,
     /// When all of it has come: WSGI contexts.
     WholeBody,

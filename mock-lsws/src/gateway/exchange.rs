@@ -20,10 +20,10 @@ use crate::journal::{ExchangeLog, Level, Note};
 use crate::reply::{Piece, Progress, Reply};
 use crate::request::{Begin, BodyState};
 
-/// How often a request is sent at most (lsws 3.5).
+/// How often a request is sent at most (lsapi 4.3.5).
 const MOST_SENDS: u32 = 3;
 
-/// What may gather of a body that comes in fast before the request is sent (lsws 2.3).
+/// What may gather of a body that comes in fast before the request is sent (lsapi 4.2.3).
 const FIRST_BODY: u64 = 70 * 1024;
 
 /// One request on its way. Dropping it in the middle aborts it.
@@ -317,7 +317,7 @@ impl Exchange {
         }
     }
 
-    /// Says that an application has not acknowledged its request, and tries another process (lsws 3.6).
+    /// Says that an application has not acknowledged its request, and tries another process (lsapi 4.3.6).
     async fn notice(&mut self) {
         if !self.reply.is_acknowledged() {
             let name = &self.gateway.config.name;

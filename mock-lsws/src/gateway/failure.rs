@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// What ended one send of a request before its response was complete (lsws 3.5).
+/// What ended one send of a request before its response was complete (lsapi 4.3.5).
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// No connection could be made.

@@ -1,4 +1,4 @@
-//! How many connections an application is trusted with (lsws 3.5).
+//! How many connections an application is trusted with (lsapi 4.3.5).
 //!
 //! Protocol violations on new connections lower the limit; at none the application is bad for a while. Owns no clock and
 //! no connection.

@@ -35,7 +35,7 @@ pub(super) struct Link {
     pub(super) partial: Vec<u8>,
     /// Where reads go; it stays with the connection.
     pub(super) scratch: Vec<u8>,
-    /// The process that was started for this connection (lsws 1.5).
+    /// The process that was started for this connection (lsapi 4.1.5).
     pub(super) process: Option<Process>,
 }
 
@@ -52,7 +52,7 @@ impl Link {
         }
     }
 
-    /// Looks at what the application said on the idle connection. False: it cannot be used any more (lsws 3.3).
+    /// Looks at what the application said on the idle connection. False: it cannot be used any more (lsapi 4.3.3).
     /// Afterwards `waker` is told when there is more.
     pub(super) fn is_usable(&mut self, waker: &Waker, log: &ServerLog) -> bool {
         let mut scratch = [0; IDLE_READ];

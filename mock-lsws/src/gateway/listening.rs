@@ -12,7 +12,7 @@ use crate::config::{ExternalApp, RunOnStartUp};
 use crate::connection::Socket;
 use crate::{Address, Listener};
 
-/// Ports tried beyond one that is taken (lsws 1.2).
+/// Ports tried beyond one that is taken (lsapi 4.1.2).
 const OTHER_PORTS: u16 = 9;
 
 /// The listening socket of an application. Its file goes with it.

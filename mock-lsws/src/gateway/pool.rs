@@ -1,6 +1,6 @@
 //! The connections of one application, and the requests that wait for one.
 //!
-//! Free connections are a stack, waiting requests a queue (lsws 3.7). Owns who gets which; how a connection is made is
+//! Free connections are a stack, waiting requests a queue (lsapi 4.3.7). Owns who gets which; how a connection is made is
 //! [`Processes`](super::processes::Processes)'.
 
 use std::collections::VecDeque;

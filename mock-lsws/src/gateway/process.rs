@@ -16,7 +16,7 @@ use crate::{AppCommand, AppProcess, Signal, SpawnedApp};
 /// How long the end of a process may be on its way.
 const SOON: Duration = Duration::from_millis(50);
 
-/// A running process. Dropping it stops the process: TERM, then USR1, and KILL when it does not go (lsws 4).
+/// A running process. Dropping it stops the process: TERM, then USR1, and KILL when it does not go (lsapi 4.4).
 #[derive(Debug)]
 pub(super) struct Process {
     end: End,

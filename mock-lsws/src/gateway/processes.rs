@@ -1,6 +1,6 @@
 //! The processes of one application, and how connections to them are made.
 //!
-//! Owns when a process is started (lsws 1.5, 1.6); which request gets a connection is the [`Pool`](super::pool::Pool)'s,
+//! Owns when a process is started (lsapi 4.1.5, 4.1.6); which request gets a connection is the [`Pool`](super::pool::Pool)'s,
 //! where the processes listen is [`Listening`]'s.
 
 use std::io;
@@ -117,7 +117,7 @@ impl Processes {
     }
 
     /// Starts what is missing at the listening socket, with `open` connections there already: never more processes than
-    /// two beyond them, nor than `instances` (lsws 1.6).
+    /// two beyond them, nor than `instances` (lsapi 4.1.6).
     pub(super) async fn start_missing(&self, open: u32) {
         if let Model::Shared(command) = &self.model {
             let mut state = self.state.lock().await;

@@ -193,7 +193,7 @@ impl Sending {
     }
 
     /// When it is given up, if it is: the first request of a connection that is not acknowledged, and one the server has
-    /// lost its way with (lsws 1.6, 3.2).
+    /// lost its way with (lsapi 4.1.6, 4.3.2).
     pub(super) fn gives_up_at(
         &self,
         is_acknowledged: bool,
@@ -210,7 +210,7 @@ impl Sending {
     }
 
     /// The response is complete. The connection takes the next request, even if the body of this one did not go out to
-    /// its end (lsws 2.3).
+    /// its end (lsapi 4.2.3).
     pub(super) fn complete(self, reusable: bool, rest: Vec<u8>) {
         let Self { place, mut link, tap, .. } = self;
         link.partial = rest;
@@ -223,7 +223,7 @@ impl Sending {
         }
     }
 
-    /// ABORT_REQUEST, and the connection is closed in the same instant (lsws 3.6).
+    /// ABORT_REQUEST, and the connection is closed in the same instant (lsapi 4.3.6).
     pub(super) fn abort(self) {
         if self.has_begun()
             && let Ok(len) = self.link.socket.send_two(&lsapi::ABORT_REQUEST, &[])

@@ -86,7 +86,7 @@ impl Client<'_> {
             ..RequestRecord::new(self.addresses.client, request_line(&head.raw))
         };
         front.tell(&record);
-        // Bytes of a body that was not read to its end must not pass for the next request (lsws 2.3).
+        // Bytes of a body that was not read to its end must not pass for the next request (lsapi 4.2.3).
         let read = upload.discard_arrived();
         if delivered.is_ok() && delivery.is_complete() && delivery.keeps_alive() && read {
             After::Next
@@ -214,7 +214,7 @@ impl Client<'_> {
     }
 
     /// Behind an interim response the real server delivers nothing; the keep-alive timeout ends the connection
-    /// (lsws 3.2).
+    /// (lsapi 4.3.2).
     async fn nothing_more(&self, exchange: &mut Exchange, upload: &mut Upload<'_>) -> io::Result<Ended> {
         let limit = tokio::time::Instant::now() + self.front.limits.keep_alive_timeout;
         let rest = async { while exchange.next(upload).await.is_some() {} };

@@ -20,7 +20,7 @@ const READ_BLOCK: usize = 16 << 10;
 /// Blocks of an unread body that are dropped so that the connection can be kept.
 const DISCARDED_BLOCKS: usize = 64;
 
-/// The server answers Expect itself (lsws 2), when the body is first asked for.
+/// The server answers Expect itself (lsapi 4.2), when the body is first asked for.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// The body of one request: what the client sends behind its head, without the framing.

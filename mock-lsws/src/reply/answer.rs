@@ -38,7 +38,7 @@ pub(crate) enum Progress {
     },
     /// The server takes this for an I/O error (EIO): the connection is dropped, the request sent again.
     Violation,
-    /// The server lost its way without noticing: nothing more comes of this send until initTimeout (lsws 3.2).
+    /// The server lost its way without noticing: nothing more comes of this send until initTimeout (lsapi 4.3.2).
     Stuck,
     /// RESP_END without a complete header: ABORT_REQUEST, the connection is closed, a page with this status follows.
     Refused(u16),

@@ -1,4 +1,4 @@
-//! The head of a response, line by line (lsws 3.2).
+//! The head of a response, line by line (lsapi 4.3.2).
 
 use super::piece::ReplyHead;
 use super::{Framing, status};

@@ -1,4 +1,4 @@
-//! The packets of one connection, checked as the server checks them (lsws 3.1).
+//! The packets of one connection, checked as the server checks them (lsapi 4.3.1).
 //!
 //! Stricter and laxer than the codec's decoder at once: what counts here is what the real server lets pass.
 

@@ -1,13 +1,12 @@
 //! The statuses the server knows.
 
 /// The reason phrase the server writes for `status`, whatever the application said. `None`: the server does not know the
-/// status, and takes it for 200 (lsws 3.2).
+/// status, and takes it for 200 (lsapi 4.3.2).
 const fn known(status: u16) -> Option<&'static str> {
     Some(match status {
         100 => "Continue",
         101 => "Switching Protocols",
         102 => "Processing",
-        103 => "Early Hints",
         200 => "OK",
         201 => "Created",
         202 => "Accepted",
@@ -17,14 +16,12 @@ const fn known(status: u16) -> Option<&'static str> {
         206 => "Partial Content",
         207 => "Multi-Status",
         208 => "Already Reported",
-        226 => "IM Used",
         300 => "Multiple Choices",
         301 => "Moved Permanently",
         302 => "Found",
         303 => "See Other",
         304 => "Not Modified",
         305 => "Use Proxy",
-        306 => "",
         307 => "Temporary Redirect",
         308 => "Permanent Redirect",
         400 => "Bad Request",
@@ -46,6 +43,7 @@ const fn known(status: u16) -> Option<&'static str> {
         416 => "Requested Range Not Satisfiable",
         417 => "Expectation Failed",
         418 => "reauthentication required",
+        419 => "proxy reauthentication required",
         420 => "Policy Not Fulfilled",
         421 => "Misdirected Request",
         422 => "Unprocessable Entity",
@@ -57,7 +55,6 @@ const fn known(status: u16) -> Option<&'static str> {
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         440 => "Client session has expired",
-        444 => "",
         449 => "Retry With",
         451 => "Unavailable For Legal Reasons",
         500 => "Internal Server Error",
@@ -71,7 +68,8 @@ const fn known(status: u16) -> Option<&'static str> {
         508 => "Insufficient Resource",
         509 => "Bandwidth Limit Exceeded",
         510 => "Not Extended",
-        511 => "Network Authentication Required",
+        // Known, and without a phrase.
+        306 | 400..=451 => "",
         _ => return None,
     })
 }
@@ -92,10 +90,10 @@ mod tests {
 
     #[test]
     fn what_the_server_does_not_know_becomes_200() {
-        for status in [0, -1, 299, 599, 600, 999, 65_736] {
+        for status in [0, -1, 103, 226, 299, 452, 511, 599, 600, 999, 65_736] {
             assert_eq!(accepted(status), 200, "{status}");
         }
-        for status in [200, 203, 404, 418, 444, 508] {
+        for status in [102, 200, 203, 404, 418, 430, 444, 451, 508, 510] {
             assert_eq!(i32::from(accepted(status)), status);
         }
         assert_eq!((reason_phrase(418), reason_phrase(444)), ("reauthentication required", ""));

@@ -7,7 +7,7 @@ use super::variables::{Facts, Variable, variables};
 use crate::config::PhpIni;
 use crate::http::RequestHead;
 
-/// The longest name and value of a variable; longer ones are left out (lsws 2). Both lengths count a NUL in 16 bits.
+/// The longest name and value of a variable; longer ones are left out (lsapi 4.2). Both lengths count a NUL in 16 bits.
 const LONGEST: (usize, usize) = (1024, u16::MAX as usize - 1);
 
 /// What is known of the body at the moment the packet is written.

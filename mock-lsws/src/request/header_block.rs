@@ -98,7 +98,7 @@ impl HeaderBlock {
         });
     }
 
-    /// The length of a removed field stays behind, with no offset (lsws 2).
+    /// The length of a removed field stays behind, with no offset (lsapi 4.2).
     fn leave_length(&mut self, header: KnownHeader, len: usize) {
         if let (Some(slot), Ok(len)) = (self.known.get_mut(header.index()), u16::try_from(len)) {
             *slot = (len, 0);

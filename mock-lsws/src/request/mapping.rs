@@ -52,7 +52,7 @@ impl Split {
         }
     }
 
-    /// Without what is left out in a Python context (lsws 2.1).
+    /// Without what is left out in a Python context (lsapi 4.2.1).
     pub(crate) fn without_document_root(self) -> Self {
         Self { document_root: None, path_translated: None, ..self }
     }

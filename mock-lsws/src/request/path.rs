@@ -35,7 +35,7 @@ impl DecodedPath {
     }
 
     /// What the real server takes for the path behind its first `start` bytes in a Python context: it begins at the
-    /// decoded path and is as long as the raw one (lsws 2.2).
+    /// decoded path and is as long as the raw one (lsapi 4.2.2).
     pub(crate) fn over_read(&self, start: usize) -> &[u8] {
         self.memory.get(start..self.raw_len).unwrap_or_default()
     }

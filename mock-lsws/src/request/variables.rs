@@ -1,4 +1,4 @@
-//! The variables of a request, in the order of the real server (lsws 2.1).
+//! The variables of a request, in the order of the real server (lsapi 4.2.1).
 
 use super::Addresses;
 use super::mapping::Split;

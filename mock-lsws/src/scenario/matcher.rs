@@ -25,13 +25,15 @@ pub struct Mismatch {
     pub expected: String,
     /// What it was.
     pub actual: String,
+    /// Where the value begins to be another than expected, in bytes from its start, if that can be said.
+    pub differs_at: Option<usize>,
 }
 
 impl Mismatch {
     /// A difference in `field`.
     #[must_use]
     pub fn new(field: impl Into<String>, expected: impl Into<String>, actual: impl Into<String>) -> Self {
-        Self { field: field.into(), expected: expected.into(), actual: actual.into() }
+        Self { field: field.into(), expected: expected.into(), actual: actual.into(), differs_at: None }
     }
 }
 
@@ -72,23 +74,34 @@ impl Matcher {
     /// `root` is the folder of all scenarios.
     pub fn check(&self, field: &str, value: &[u8], root: &Path, vars: &mut Vars) -> Vec<Mismatch> {
         let mut wrong = Vec::new();
-        let mut expect = |right: bool, expected: String| {
+        let mut expect_like = |right: bool, expected: String, like: Option<&[u8]>| {
             if !right {
-                wrong.push(Mismatch::new(field, expected, excerpt(value)));
+                let differs_at = like.map(|like| common(like, value));
+                wrong.push(Mismatch { differs_at, ..Mismatch::new(field, expected, excerpt(value)) });
             }
         };
         let mut captured = Vars::default();
         if let Some(text) = &self.text {
             let found = text.captures(value, vars);
-            expect(found.is_some(), format!("{:?}", text.show(vars)));
+            // With names still open there is no one text it could be like.
+            let like = text.render(vars).ok();
+            let like = like.as_deref().map(str::as_bytes);
+            expect_like(found.is_some(), format!("{:?}", text.show(vars)), like);
             captured.absorb(found.unwrap_or_default());
         }
         if let Some(bytes) = &self.bytes {
             match bytes.make(root, vars) {
-                Ok(bytes) => expect(bytes == value, first_difference(&bytes, value)),
-                Err(error) => expect(false, error.to_string()),
+                Ok(bytes) => expect_like(bytes == value, first_difference(&bytes, value), Some(&bytes)),
+                Err(error) => expect_like(false, error.to_string(), None),
             }
         }
+        if let Some(start) = &self.starts_with {
+            let rendered = start.render(vars);
+            let like = rendered.as_deref().ok().map(str::as_bytes);
+            let right = like.is_some_and(|like| value.starts_with(like));
+            expect_like(right, format!("something that starts with {:?}", start.show(vars)), like);
+        }
+        let mut expect = |right: bool, expected: String| expect_like(right, expected, None);
         for text in &self.contains.0 {
             let found = text.render(vars).is_ok_and(|text| find(value, text.as_bytes(), 0).is_some());
             expect(found, format!("something that contains {:?}", text.show(vars)));
@@ -96,10 +109,6 @@ impl Matcher {
         for text in &self.excludes.0 {
             let found = text.render(vars).map_or(true, |text| find(value, text.as_bytes(), 0).is_some());
             expect(!found, format!("nothing that contains {:?}", text.show(vars)));
-        }
-        if let Some(start) = &self.starts_with {
-            let right = start.render(vars).is_ok_and(|start| value.starts_with(start.as_bytes()));
-            expect(right, format!("something that starts with {:?}", start.show(vars)));
         }
         let lines: Vec<&[u8]> = value.split(|byte| *byte == b'\n').collect();
         for line in &self.lines.0 {
@@ -166,9 +175,13 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
     format!("\"{}\"{more}", shown.escape_ascii())
 }
 
+/// How many bytes two values have in common at their beginning.
+fn common(expected: &[u8], actual: &[u8]) -> usize {
+    expected.iter().zip(actual).take_while(|(a, b)| a == b).count()
+}
+
 fn first_difference(expected: &[u8], actual: &[u8]) -> String {
-    let at =
-        expected.iter().zip(actual).position(|(a, b)| a != b).unwrap_or(expected.len().min(actual.len()));
+    let at = common(expected, actual);
     let from = at.saturating_sub(8);
     let around = excerpt(expected.get(from..expected.len().min(at + 24)).unwrap_or_default());
     format!(
@@ -255,6 +268,20 @@ mod tests {
         assert!(check(r#"{ number = { min = "{before}+5" } }"#, b"15", &mut vars).is_empty());
         let wrong = check(r#"{ number = { min = "{before}+5" } }"#, b"14", &mut vars);
         assert_eq!(wrong, ["body: expected 15 or more, got \"14\""]);
+    }
+
+    #[test]
+    fn the_first_byte_that_differs_is_told_where_there_is_one() {
+        let at = |matcher: &str, value: &[u8]| {
+            let holder: Holder = toml::from_str(&format!("value = {matcher}")).unwrap();
+            holder.value.check("body", value, Path::new("."), &mut Vars::default())[0].differs_at
+        };
+        assert_eq!(at("\"abc\"", b"abd"), Some(2));
+        assert_eq!(at("\"abc\"", b"abcd"), Some(3));
+        assert_eq!(at("{ bytes = { hex = '0001' } }", b"\0\0"), Some(1));
+        assert_eq!(at("{ starts_with = 'ab' }", b"b"), Some(0));
+        assert_eq!(at("{ contains = 'ab' }", b"b"), None);
+        assert_eq!(at("\"a{n:int}\"", b"ax"), None);
     }
 
     #[test]

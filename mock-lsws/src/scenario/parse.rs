@@ -252,7 +252,7 @@ mod tests {
             assert!(error.contains(message), "{step}: {error}");
         };
         let client = "clients = 2\nrequest = {}\n";
-        about("clients = 2\nrequest = {}", "`clients` need an expectation");
+        about("clients = 2\nrequest = {}\ndistinct = { pid = 2 }", "the step has none");
         about("clients = 2\npause = '1s'", "`clients` and `distinct` need something that is sent");
         about("distinct = { a = 2 }\nrequest = {}\nexpect = {}", "say how many there are");
         about(&format!("{client}expect = {{}}\ndistinct = {{ a = 2 }}"), "`a` is nothing the clients");

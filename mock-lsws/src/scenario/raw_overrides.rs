@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lsapi::{KnownHeader, RawRequest};
+use lsapi::{KnownHeader, RawEnv, RawRequest};
 use serde::Deserialize;
 
 use super::bytes_spec::{BytesError, BytesSpec};
@@ -41,6 +41,8 @@ pub struct RawOverrides {
     known: Pairs<KnownSlot>,
     /// Lengths of variables, by name.
     env: Pairs<EnvLengths>,
+    /// The same of special variables.
+    special_env: Pairs<EnvLengths>,
     /// Entries of other headers, by HTTP name.
     unknown: Pairs<UnknownSlot>,
     /// Bytes taken off the end of the header block, so that the last header ends with it.
@@ -144,13 +146,8 @@ impl RawOverrides {
                 set(off, slot.off);
             }
         }
-        for (name, lengths) in &self.env.0 {
-            let entry =
-                raw.env.iter_mut().find(|entry| entry.key.strip_suffix(b"\0") == Some(name.as_bytes()));
-            let entry = entry.ok_or_else(|| RequestError::Absent(format!("variable `{name}`")))?;
-            entry.key_len = lengths.key_len.or(entry.key_len);
-            entry.value_len = lengths.value_len.or(entry.value_len);
-        }
+        set_lengths(&mut raw.env, &self.env, "variable")?;
+        set_lengths(&mut raw.special_env, &self.special_env, "special variable")?;
         for (name, slot) in &self.unknown.0 {
             let index = raw.unknown.iter().position(|entry| {
                 let name_at = usize::try_from(entry.name_off).ok();
@@ -174,6 +171,16 @@ impl RawOverrides {
         }
         Ok(())
     }
+}
+
+fn set_lengths(list: &mut [RawEnv], lengths: &Pairs<EnvLengths>, what: &str) -> Result<(), RequestError> {
+    for (name, lengths) in &lengths.0 {
+        let entry = list.iter_mut().find(|entry| entry.key.strip_suffix(b"\0") == Some(name.as_bytes()));
+        let entry = entry.ok_or_else(|| RequestError::Absent(format!("{what} `{}`", name.escape_debug())))?;
+        entry.key_len = lengths.key_len.or(entry.key_len);
+        entry.value_len = lengths.value_len.or(entry.value_len);
+    }
+    Ok(())
 }
 
 fn set<T>(field: &mut T, value: Option<T>) {

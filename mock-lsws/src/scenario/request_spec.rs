@@ -347,11 +347,14 @@ mod tests {
 
     #[test]
     fn entries_of_lists_can_be_broken_by_name() {
-        let right = made("headers = { X-A = '1' }").0;
+        let whole = "headers = { X-A = '1' }\nspecial_env = { OPTION = '1' }";
+        let right = made(whole).0;
         let decoded = BeginRequest::decode(&right, MAX_REQUEST_PACKET).unwrap();
         let key_len = right.windows(12).position(|window| window == b"REQUEST_URI\0").unwrap() - 4;
         let name_off = right.len() - decoded.header_block().len() - 16;
         for (raw, at) in [
+            ("special_env = { OPTION = { key_len = 0 } }", 45),
+            ("special_env = { OPTION = { value_len = 0 } }", 47),
             ("env = { REQUEST_URI = { key_len = 0 } }", key_len + 1),
             ("env = { REQUEST_URI = { value_len = 0 } }", key_len + 3),
             ("unknown = { X-A = { name_off = -1 } }", name_off),
@@ -359,11 +362,15 @@ mod tests {
             ("unknown = { X-A = { value_off = -1 } }", name_off + 8),
             ("unknown = { X-A = { value_len = -1 } }", name_off + 12),
         ] {
-            let broken = made(&format!("headers = {{ X-A = '1' }}\nraw = {{ {raw} }}")).0;
+            let broken = made(&format!("{whole}\nraw = {{ {raw} }}")).0;
             assert_eq!(broken.len(), right.len(), "{raw}");
             assert_eq!(right.iter().zip(&broken).position(|(a, b)| a != b), Some(at), "{raw}");
         }
-        for raw in ["env = { NAME = { key_len = 0 } }", "unknown = { X-B = { name_off = 0 } }"] {
+        for raw in [
+            "env = { NAME = { key_len = 0 } }",
+            "special_env = { NAME = { key_len = 0 } }",
+            "unknown = { X-B = { name_off = 0 } }",
+        ] {
             let spec: RequestSpec = toml::from_str(&format!("raw = {{ {raw} }}")).unwrap();
             let error = spec.make(&[], Path::new("."), &Vars::default()).unwrap_err();
             assert!(matches!(error, RequestError::Absent(_)), "{raw}: {error}");

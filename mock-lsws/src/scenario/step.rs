@@ -96,8 +96,8 @@ pub struct Clients {
     pub count: u32,
     /// What each sends.
     pub sending: Sending,
-    /// What each gets.
-    pub expect: Expect,
+    /// What each gets; without it each leaves as soon as it has sent.
+    pub expect: Option<Expect>,
     /// How many different values they capture by a name. Without one, it is the same value for all.
     pub distinct: BTreeMap<String, NumberRange>,
 }

@@ -290,9 +290,11 @@ impl StepTable {
         if let Some(count) = self.clients {
             return match (expect, self.generate.take()) {
                 (_, Some(_)) => Err("`clients` do the same at the same time: leave `generate` out".into()),
-                (None, None) => Err("`clients` need an expectation in their step, to hold for each".into()),
-                (Some(_), None) if count == 0 => Err("`clients` is how many there are, at least 1".into()),
-                (Some(expect), None) => {
+                (None, None) if !distinct.is_empty() => {
+                    Err("`distinct` counts what an expectation captures: the step has none".into())
+                }
+                (_, None) if count == 0 => Err("`clients` is how many there are, at least 1".into()),
+                (expect, None) => {
                     Ok(Some(("clients", Action::Clients(Clients { count, sending, expect, distinct }))))
                 }
             };

@@ -243,6 +243,7 @@ pub const DEFINITIONS: &[Definition] = &[
             key("known_hole", Ref("bytes"), "the two bytes between lengths and offsets of known headers"),
             key("known", PairsOf(&Ref("known_header")), "entries of known headers, by name"),
             key("env", PairsOf(&Ref("variable")), "lengths of variables, by name"),
+            key("special_env", PairsOf(&Ref("variable")), "lengths of special variables, by name"),
             key("unknown", PairsOf(&Ref("unknown_header")), "entries of other headers, by name"),
             key("block_cut", Number, "bytes taken off the end of the header block"),
         ],

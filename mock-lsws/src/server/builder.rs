@@ -12,7 +12,7 @@ use crate::http::{AccessLog, Front, Observer, RequestRecord};
 use crate::journal::ServerLog;
 use crate::route::Router;
 
-/// How long requests under way may take when the server is stopped: what the real one gives them (lsws 4).
+/// How long requests under way may take when the server is stopped: what the real one gives them (lsapi 4.4).
 const GRACE: Duration = Duration::from_secs(10);
 
 /// A mock server before it starts, see [`MockServer::builder`].

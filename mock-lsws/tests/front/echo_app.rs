@@ -128,7 +128,7 @@ async fn serve(mut stream: UnixStream, shared: &Shared) -> std::io::Result<()> {
         received.drain(..request.packet);
         shared.requests.send_modify(|count| *count += 1);
         if request.place == "unread" {
-            // The way that costs no second send (lsws 3.8): no more requests here, and the body runs into nothing.
+            // The way that costs no second send (lsapi 4.3.8): no more requests here, and the body runs into nothing.
             let mut answer = head();
             put_stream(b"unread\n", &mut answer);
             answer.extend(CLOSE_AND_END);

@@ -21,7 +21,7 @@ const fn of_user(message: String) -> AccountError {
     AccountError { key: "extUser", message }
 }
 
-/// The user an application runs as, with the groups the real server gives it (lsws 1.3): all of the user's if its group is
+/// The user an application runs as, with the groups the real server gives it (lsapi 4.1.3): all of the user's if its group is
 /// the user's own, and that group alone otherwise.
 ///
 /// # Errors

@@ -74,7 +74,7 @@ fn location(section: &mut Section<'_, '_>) -> PathBuf {
     section.required_path("location").unwrap_or_else(|| PathBuf::from("/"))
 }
 
-/// The application of a WSGI context (lsws 5).
+/// The application of a WSGI context (lsapi 4.5).
 fn wsgi_app(section: &mut Section<'_, '_>, uri: &str, defaults: &WsgiDefaults, home: &Path) -> ExternalApp {
     section.choice("appType", &[("wsgi", ())]);
     let mut wsgi = WsgiApp::new(location(section)).home(home);

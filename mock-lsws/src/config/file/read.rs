@@ -216,7 +216,7 @@ fn wsgi_variables(section: &mut Section<'_, '_>, prefix: &str) -> Vec<(&'static 
     variables
 }
 
-/// Contexts below a Python context are Python contexts too (lsws 2.1).
+/// Contexts below a Python context are Python contexts too (lsapi 4.2.1).
 fn inherit_python(contexts: &mut [Context]) {
     let python: Vec<String> = contexts
         .iter()

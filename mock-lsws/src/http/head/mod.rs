@@ -1,6 +1,6 @@
 //! The head of a request: what the client sent, byte for byte, and what the server reads from it.
 //!
-//! Owns what is refused before anything else is asked (lsws 2.3), and the length of the body. What the rest of the fields
+//! Owns what is refused before anything else is asked (lsapi 4.2.3), and the length of the body. What the rest of the fields
 //! mean is for those who use them.
 
 mod framing;

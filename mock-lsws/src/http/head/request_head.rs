@@ -68,7 +68,7 @@ impl RequestHead {
     pub(super) fn read_fields(mut self) -> Result<Self, Refusal> {
         for (name, value) in self.fields() {
             // Applications that put fields into the environment would take these for a variable their HTTP clients trust,
-            // and for a function of a shell (lsws 2.3).
+            // and for a function of a shell (lsapi 4.2.3).
             if name.eq_ignore_ascii_case(b"Proxy") {
                 return Err(Refusal::bad("a field Proxy"));
             }

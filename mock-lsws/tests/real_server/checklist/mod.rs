@@ -1,4 +1,4 @@
-//! What is known of the real server (lsws 6), point by point, where no record in one of the tables is the test already.
+//! What is known of the real server (lsapi 4), point by point, where no record in one of the tables is the test already.
 //!
 //! | point | what | test |
 //! |---|---|---|
