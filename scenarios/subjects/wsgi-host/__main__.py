@@ -1,7 +1,7 @@
 """A WSGI host for the LiteSpeed web server in plain Python: LSAPI and PEP 3333 to read.
 
     wsgi-host [--flaw NAME] APP.py     serves `application` of APP.py on descriptor 0
-    wsgi-host --list-flaws             tells what NAME may be
+    wsgi-host --list-flaws [--json]    tells what NAME may be
 
 Descriptor 0 is a connection to the web server, or a socket on which it makes connections. One request is answered after
 the other. A flaw is one thing done wrong, as servers were seen to do it: with it a test suite shows that it notices.
@@ -85,6 +85,9 @@ def main(words):
 
         if words == ["--list-flaws"]:
             print(wsgi_flaws.listing())
+            return
+        if words == ["--list-flaws", "--json"]:
+            print(wsgi_flaws.listing_as_json())
             return
         if len(words) > 1 and words[0] == "--flaw":
             wsgi_flaws.put_in(words[1])

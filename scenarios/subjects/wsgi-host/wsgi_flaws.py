@@ -2,6 +2,7 @@
 
 The name of a flaw is the last part of the ID of the scenario that notices it."""
 
+import json
 import os
 import re
 import sys
@@ -35,6 +36,14 @@ def put_in(name):
 def listing():
     width = max(map(len, FLAWS))
     return "\n".join("%-*s  %s" % (width, name, meaning) for name, (meaning, _) in FLAWS.items())
+
+
+def listing_as_json():
+    """The same for programs, each flaw with the scenarios that notice it."""
+    flaws = [
+        {"name": name, "meaning": meaning, "caught_by": ["wsgi/" + name]} for name, (meaning, _) in FLAWS.items()
+    ]
+    return json.dumps(flaws, indent=1)
 
 
 # --- start_response() and write() -----------------------------------------------------------------------------------
