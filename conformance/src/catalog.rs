@@ -56,6 +56,17 @@ fn read(root: &Path, files: Vec<PathBuf>, declared: &Declared) -> Result<Vec<Sce
     Ok(cases)
 }
 
+/// The files `*.toml` below `folder`, in the order of their paths. Links to folders are not followed.
+///
+/// # Errors
+/// [`Error::Unreadable`].
+pub fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    collect(folder, &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     for entry in entries(folder)? {
         if entry.is_dir() {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use mock_lsws::FileError;
 
 use crate::exit_code;
-use crate::report::ReportError;
+use crate::format::FormatError;
+use crate::mutants::MutantsError;
+use crate::report::{DocumentError, ReportError};
 use crate::soak::SoakError;
 use crate::subject::SubjectError;
 
@@ -32,7 +34,7 @@ pub enum Error {
         /// Where it would be.
         path: PathBuf,
     },
-    /// A new subject file could not be written.
+    /// A file could not be written.
     #[error("{}: {}", .path.display(), not_written(.source))]
     NotWritten {
         /// The file.
@@ -49,6 +51,24 @@ pub enum Error {
     /// The file of waivers is wrong.
     #[error(transparent)]
     BadWaivers(FileError),
+    /// A reference, or the list of clauses made from them, is wrong.
+    #[error(transparent)]
+    BadClauses(FileError),
+    /// The list of clauses is not that of the references.
+    #[error("{}: is not what the references say: `conformance clauses > {}`", .0.display(), .0.display())]
+    StaleClauses(PathBuf),
+    /// The file of mutants is wrong.
+    #[error(transparent)]
+    BadMutants(FileError),
+    /// The mutants cannot be told.
+    #[error(transparent)]
+    Mutants(#[from] MutantsError),
+    /// There is no clause of this name.
+    #[error("there is no clause `{id}`, nor one that begins so: `conformance coverage` lists all")]
+    NoSuchClause {
+        /// As typed.
+        id: String,
+    },
     /// The filters leave nothing.
     #[error(
         "no case is selected by {patterns}: `conformance list --class must,should,detail` shows all there are"
@@ -80,6 +100,12 @@ pub enum Error {
     /// A list could not be written.
     #[error("standard output cannot be written")]
     Output(#[source] std::io::Error),
+    /// A file cannot be formatted.
+    #[error(transparent)]
+    Unformatted(#[from] FormatError),
+    /// A file is no report of a run.
+    #[error(transparent)]
+    BadDocument(#[from] DocumentError),
     /// A report is to be written where it cannot be.
     #[error(transparent)]
     BadReport(ReportError),
@@ -123,16 +149,29 @@ impl Error {
             | Self::Unreadable { .. }
             | Self::NoSubject { .. }
             | Self::NoLastRun { .. }
+            | Self::NoSuchClause { .. }
+            | Self::BadDocument(DocumentError::Unreadable { .. })
             | Self::BadReport(_)
             | Self::NoStateFolder
             | Self::NotWritten { .. }
+            | Self::Mutants(MutantsError::NoSuchMutant { .. })
             | Self::Subject(SubjectError::WhichRole { .. })
             | Self::Soak(SoakError::NotWsgi { .. }) => exit_code::USAGE,
-            Self::BadScenarios(_) | Self::BadSubject(_) | Self::BadWaivers(_) => exit_code::BAD_SCENARIO,
+            Self::BadScenarios(_)
+            | Self::BadDocument(_)
+            | Self::Unformatted(_)
+            | Self::BadSubject(_)
+            | Self::BadWaivers(_)
+            | Self::BadClauses(_)
+            | Self::StaleClauses(_)
+            | Self::BadMutants(_) => exit_code::BAD_SCENARIO,
             Self::NothingSelected { .. } | Self::NothingFailed => exit_code::NOTHING_SELECTED,
-            Self::Subject(_) | Self::Soak(_) | Self::Output(_) | Self::Report(_) | Self::Harness { .. } => {
-                exit_code::SUBJECT_NOT_STARTED
-            }
+            Self::Subject(_)
+            | Self::Soak(_)
+            | Self::Mutants(_)
+            | Self::Output(_)
+            | Self::Report(_)
+            | Self::Harness { .. } => exit_code::SUBJECT_NOT_STARTED,
             Self::Interrupted => exit_code::INTERRUPTED,
         }
     }

@@ -7,16 +7,22 @@ use mock_lsws::scenario::{
 };
 
 use crate::checkout;
+use crate::clauses::Clauses;
 
-/// Everything about `case` that a reader of a report wants to know next.
+/// Everything about `case` that a reader of a report wants to know next, with the clauses it tests in their words.
 #[must_use]
-pub fn explain(case: &Scenario) -> String {
+pub fn explain(case: &Scenario, clauses: &Clauses) -> String {
     let mut text = format!("{}\n  {}\n  {}\n\n", case.id, case.title, checkout::shown(&case.path).display());
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "  {name:<8} {value}");
     };
     line("class", &case.class.to_string());
-    line("tests", &case.spec.join(", "));
+    for id in &case.spec {
+        match clauses.find(id) {
+            Some(clause) => line("tests", &format!("{id} ({}): {}", clause.level.name(), clause.text)),
+            None => line("tests", id),
+        }
+    }
     line("why", &case.why);
     if !case.tags.is_empty() {
         line("tags", &case.tags.join(", "));
@@ -101,10 +107,11 @@ fn words(action: &Action) -> String {
             let distinct: String =
                 clients.distinct.keys().map(|name| format!(", counting values of `{name}`")).collect();
             let (count, sent) = (clients.count, sent(&clients.sending));
-            format!(
-                "{count} clients at once: each {sent} and expects {}{distinct}",
-                expected(&clients.expect)
-            )
+            let then = clients
+                .expect
+                .as_ref()
+                .map_or_else(|| "leaves".to_owned(), |expect| format!("expects {}", expected(expect)));
+            format!("{count} clients at once: each {sent} and {then}{distinct}")
         }
         Action::Signal(signal, target) => {
             let name = mock_lsws::signal::name(signal.as_raw()).unwrap_or("a signal");
@@ -153,6 +160,12 @@ mod tests {
 
     use super::*;
 
+    fn clauses() -> Clauses {
+        let text =
+            "[[clause]]\nid='W01'\nwho='app'\nlevel='must'\nsection='6.1'\ntext='A GET is answered.'\n";
+        toml::from_str(text).unwrap()
+    }
+
     #[test]
     fn an_application_of_its_own_is_told_by_its_files() {
         let text = "title = 'The title'\nclass = 'must'\nspec = ['P01']\nwhy = 'The reason.'\n\
@@ -160,7 +173,8 @@ mod tests {
              [start]\nmode = 'worker'\nwsgi = 'x = {}'\nfiles = { 'a/b.py' = '' }\nargs = ['--debug']\n\
              [[step]]\nwrite_files = { 'c' = '' }\n";
         let case = parse_text("a/b", Path::new("a/b.toml"), text).unwrap();
-        insta::assert_snapshot!(explain(&case), @r#"
+        let clauses = clauses();
+        insta::assert_snapshot!(explain(&case, &clauses), @r#"
         a/b
           The title
           a/b.toml
@@ -187,13 +201,15 @@ mod tests {
              [[step.parallel]]\n[[step.parallel.step]]\nrepeat = 2\npause = '1s'\n\
              [[step]]\nexpect_exit = { code = 0, within = '1s' }\n";
         let case = parse_text("a/b", Path::new("a/b.toml"), text).unwrap();
-        insta::assert_snapshot!(explain(&case), @"
+        let clauses = clauses();
+        insta::assert_snapshot!(explain(&case, &clauses), @"
         a/b
           The title
           a/b.toml
 
           class    must
-          tests    W01, lsapi 1.3
+          tests    W01 (must): A GET is answered.
+          tests    lsapi 1.3
           why      The reason.
           needs    group: LSAPI_CHILDREN makes a process group that serves in parallel
           start    role `hello`, descriptor 0 is a listening socket, A=1

@@ -10,6 +10,6 @@ mod stream;
 mod summary;
 
 pub(crate) use records::records;
-pub use result::{Attempt, CaseResult, Failure, FailureKind, Part, Problem, Verdict};
+pub use result::{Attempt, CaseResult, Failure, FailureKind, Part, Place, Problem, Verdict};
 pub use stream::{Event, FORMAT, RunStarted};
 pub use summary::{Counts, Summary};

@@ -183,10 +183,45 @@ pub struct Problem {
     pub expected: Option<String>,
     /// What it was.
     pub actual: String,
+    /// Where in the transcript it begins to be wrong, if that is one place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// A byte of a transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Which entry of the attempt's transcript, from 0.
+    pub entry: usize,
+    /// Which byte of it, from 0; as many as it has if something is missing behind it.
+    pub byte: usize,
+}
+
+impl Place {
+    /// The place in words, for people who have this transcript before them.
+    #[must_use]
+    pub fn show(&self, transcript: &[EntryRecord]) -> Option<String> {
+        let entry = transcript.get(self.entry)?;
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a case, to be read by people")]
+        let at = entry.at_us as f64 / 1000.0;
+        Some(format!("byte {} of {} at {at:.3} ms", self.byte, entry.name))
+    }
+}
+
+impl Problem {
+    /// Something that was to be otherwise.
+    pub fn new(field: impl Into<String>, expected: impl Into<String>, actual: impl Into<String>) -> Self {
+        Self { field: field.into(), expected: Some(expected.into()), actual: actual.into(), place: None }
+    }
+
+    /// Something that says it all itself.
+    pub fn plain(field: impl Into<String>, actual: impl Into<String>) -> Self {
+        Self { field: field.into(), expected: None, actual: actual.into(), place: None }
+    }
 }
 
 impl From<Mismatch> for Problem {
     fn from(mismatch: Mismatch) -> Self {
-        Self { field: mismatch.field, expected: Some(mismatch.expected), actual: mismatch.actual }
+        Self::new(mismatch.field, mismatch.expected, mismatch.actual)
     }
 }

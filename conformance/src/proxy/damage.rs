@@ -1,10 +1,15 @@
 //! What can be done to the packets of a response.
 
 use clap::ValueEnum;
-use lsapi::{HEADER_LEN, PacketHeader, PacketType};
+use lsapi::{AppPacket, HEADER_LEN, PacketHeader, PacketType, REQ_RECEIVED, pid_notice};
+use serde::Deserialize;
+
+/// Which byte of a packet says in which byte order it is.
+pub(super) const FLAG: usize = 3;
 
 /// A way to break a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Damage {
     /// Passes everything on as it is
     None,
@@ -20,8 +25,48 @@ pub enum Damage {
     CountOneLess,
     /// Sends bytes that are no packet behind RESP_END
     JunkAfterEnd,
+    /// Sends REQ_RECEIVED twice
+    DoubleAck,
+    /// Sends REQ_RECEIVED with the first packet behind it
+    LateAck,
+    /// Leaves the notice of the process number out
+    DropNotice,
+    /// Tells another process number
+    WrongNotice,
+    /// Leaves all header lines out
+    NoHeaders,
+    /// Ends the last header line with a blank and not with a NUL
+    NoNul,
+    /// Takes the last byte from each piece of the body
+    ShortBody,
+    /// Sends the body in one piece, when it is whole
+    OnePiece,
+    /// Sends the text for the log behind RESP_END
+    LateStderr,
+    /// Leaves the text for the log out
+    DropStderr,
+    /// Sends the length of RESP_STREAM in the other byte order and does not say so
+    SwapLength,
+    /// Says of RESP_HEADER that it is in the other byte order
+    WrongFlag,
+    /// Never announces that the connection closes
+    DropClose,
+    /// Sends REQ_RECEIVED before it closes a connection on which it has said nothing
+    AckRefused,
+    /// Closes a connection on which a request packet does not arrive at once
+    NeedsWholePackets,
+    /// Takes every packet for one in the byte order of this machine
+    NativeOnly,
     /// No damage: status 0 for 200, log text and empty pieces of the body wherever they are allowed
     Chatty,
+}
+
+impl Damage {
+    /// The name on a command line.
+    #[must_use]
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 /// Finds packets in the application's output and damages them.
@@ -30,11 +75,15 @@ pub(crate) struct Damager {
     damage: Damage,
     /// Bytes of a packet that has not arrived whole.
     pending: Vec<u8>,
+    /// Packets, or what is in them, that are held back.
+    held: Vec<u8>,
+    /// Whether a packet has been passed on.
+    has_passed: bool,
 }
 
 impl Damager {
     pub(crate) const fn new(damage: Damage) -> Self {
-        Self { damage, pending: Vec::new() }
+        Self { damage, pending: Vec::new(), held: Vec::new(), has_passed: false }
     }
 
     /// Takes bytes from the application and returns what the server gets.
@@ -47,6 +96,7 @@ impl Damager {
             }
             let rest = self.pending.split_off(header.len);
             let packet = std::mem::replace(&mut self.pending, rest);
+            self.has_passed = true;
             out.extend(self.damaged(&header, packet));
         }
         out
@@ -54,27 +104,87 @@ impl Damager {
 
     /// What is left when the application has closed.
     pub(crate) fn finish(self) -> Vec<u8> {
-        self.pending
-    }
-
-    fn damaged(&self, header: &PacketHeader, mut packet: Vec<u8>) -> Vec<u8> {
-        match (self.damage, header.packet_type()) {
-            (Damage::DropEnd, Some(PacketType::RespEnd))
-            | (Damage::DropAck, Some(PacketType::ReqReceived)) => Vec::new(),
-            (Damage::DoubleEnd, Some(PacketType::RespEnd)) => packet.repeat(2),
-            (Damage::CountOneMore, Some(PacketType::RespHeader)) => {
-                add_to_count(header, &mut packet, 1);
-                packet
-            }
-            (Damage::CountOneLess, Some(PacketType::RespHeader)) => {
-                add_to_count(header, &mut packet, -1);
-                packet
-            }
-            (Damage::JunkAfterEnd, Some(PacketType::RespEnd)) => [&packet[..], b"abc"].concat(),
-            (Damage::Chatty, ty) => chatty(header, ty, packet),
-            _ => packet,
+        match self.damage {
+            Damage::AckRefused if !self.has_passed => [&self.pending[..], &REQ_RECEIVED].concat(),
+            _ => self.pending,
         }
     }
+
+    fn damaged(&mut self, header: &PacketHeader, mut packet: Vec<u8>) -> Vec<u8> {
+        let Some(ty) = header.packet_type() else { return packet };
+        let notice = match AppPacket::decode(&packet) {
+            Ok((_, AppPacket::PidNotice(pid))) => Some(pid),
+            _ => None,
+        };
+        match (self.damage, ty) {
+            (Damage::DropEnd, PacketType::RespEnd)
+            | (Damage::DropAck, PacketType::ReqReceived)
+            | (Damage::DropClose, PacketType::ConnClose) => return Vec::new(),
+            (Damage::DropNotice, _) if notice.is_some() => return Vec::new(),
+            (Damage::WrongNotice, _) => {
+                return notice.map_or(packet, |pid| pid_notice(pid.wrapping_add(1)).to_vec());
+            }
+            (Damage::DropStderr, PacketType::StderrStream) if notice.is_none() => return Vec::new(),
+            (Damage::LateStderr, PacketType::StderrStream) if notice.is_none() => {
+                self.held.extend(packet);
+                return Vec::new();
+            }
+            (Damage::LateAck, PacketType::ReqReceived) => {
+                self.held.extend(packet);
+                return Vec::new();
+            }
+            (Damage::OnePiece, PacketType::RespStream) => {
+                self.held.extend(packet.get(HEADER_LEN..).unwrap_or_default());
+                return Vec::new();
+            }
+            (Damage::LateAck, _) => return [std::mem::take(&mut self.held), packet].concat(),
+            (Damage::LateStderr, PacketType::RespEnd) => packet.append(&mut self.held),
+            (Damage::OnePiece, PacketType::RespEnd) => {
+                let body = std::mem::take(&mut self.held);
+                let piece = PacketHeader::new(PacketType::RespStream, body.len()).encode();
+                return [&piece, &body[..], &packet].concat();
+            }
+            (Damage::DoubleEnd, PacketType::RespEnd) | (Damage::DoubleAck, PacketType::ReqReceived) => {
+                packet = packet.repeat(2);
+            }
+            (Damage::CountOneMore, PacketType::RespHeader) => add_to_count(header, &mut packet, 1),
+            (Damage::CountOneLess, PacketType::RespHeader) => add_to_count(header, &mut packet, -1),
+            (Damage::JunkAfterEnd, PacketType::RespEnd) => packet.extend(b"abc"),
+            (Damage::NoHeaders, PacketType::RespHeader) => return no_headers(&packet),
+            (Damage::NoNul, PacketType::RespHeader) => {
+                if let Some(nul) = packet.last_mut() {
+                    *nul = b' ';
+                }
+            }
+            (Damage::ShortBody, PacketType::RespStream) => {
+                let payload = packet.get(HEADER_LEN..).unwrap_or_default();
+                let left = payload.get(..payload.len().saturating_sub(1)).unwrap_or_default();
+                return [&PacketHeader::new(ty, left.len()).encode()[..], left].concat();
+            }
+            (Damage::WrongFlag, PacketType::RespHeader) => {
+                if let Some(flag) = packet.get_mut(FLAG) {
+                    *flag ^= 1;
+                }
+            }
+            (Damage::SwapLength, PacketType::RespStream) => {
+                if let Some(length) = packet.get_mut(4..HEADER_LEN) {
+                    length.reverse();
+                }
+            }
+            (Damage::Chatty, _) => return chatty(header, Some(ty), packet),
+            _ => {}
+        }
+        packet
+    }
+}
+
+/// A RESP_HEADER packet with the status of `packet` and no line.
+fn no_headers(packet: &[u8]) -> Vec<u8> {
+    let mut payload = [0; 8];
+    if let (Some(to), Some(status)) = (payload.get_mut(4..), packet.get(HEADER_LEN + 4..HEADER_LEN + 8)) {
+        to.copy_from_slice(status);
+    }
+    [&PacketHeader::new(PacketType::RespHeader, payload.len()).encode()[..], &payload].concat()
 }
 
 /// What a server has to put up with around `packet`.
@@ -105,7 +215,7 @@ fn add_to_count(header: &PacketHeader, packet: &mut [u8], plus: i32) {
 
 #[cfg(test)]
 mod tests {
-    use lsapi::{REQ_RECEIVED, RESP_END, ResponseHead, put_stream};
+    use lsapi::{RESP_END, ResponseHead, put_stream};
 
     use super::*;
 
@@ -144,5 +254,42 @@ mod tests {
         let changed: Vec<usize> = (0..whole.len()).filter(|&at| whole[at] != more[at]).collect();
         assert_eq!(changed.len(), 1);
         assert!((16..20).contains(&changed[0]), "{changed:?}");
+    }
+
+    #[test]
+    fn what_is_held_back_is_not_lost() {
+        let whole = response();
+        assert_eq!(passed(Damage::LateAck, 3), whole);
+        assert_eq!(passed(Damage::OnePiece, 3), whole);
+        assert_eq!(passed(Damage::DoubleAck, 3), [&REQ_RECEIVED, &whole[..]].concat());
+        // Piece by piece it shows that something was.
+        let mut damager = Damager::new(Damage::LateAck);
+        assert!(damager.pass(&REQ_RECEIVED).is_empty());
+        let mut damager = Damager::new(Damage::OnePiece);
+        let sent: Vec<u8> = whole[..whole.len() - 8].to_vec();
+        assert_eq!(damager.pass(&sent), sent[..sent.len() - 13]);
+        assert_eq!(damager.pass(&RESP_END).len(), 13 + 8);
+        assert_eq!(Damager::new(Damage::AckRefused).finish(), REQ_RECEIVED);
+        assert_eq!(passed(Damage::AckRefused, 3), whole);
+    }
+
+    #[test]
+    fn packets_that_are_changed_are_packets_still() {
+        for damage in [Damage::NoHeaders, Damage::NoNul, Damage::ShortBody] {
+            let mut rest = &passed(damage, 5)[..];
+            let mut types = Vec::new();
+            while let Ok(header) = PacketHeader::decode(rest) {
+                types.push(header.packet_type().unwrap());
+                rest = &rest[header.len..];
+            }
+            let expected = [
+                PacketType::ReqReceived,
+                PacketType::RespHeader,
+                PacketType::RespStream,
+                PacketType::RespEnd,
+            ];
+            assert_eq!((types.as_slice(), rest), (&expected[..], &[][..]), "{damage:?}");
+            assert_ne!(passed(damage, 5), response());
+        }
     }
 }

@@ -18,8 +18,8 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use super::damage::Damage;
 use super::relay::relay;
+use super::tampering::Tampering;
 
 /// Time until the next try to accept after one that failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -66,12 +66,12 @@ pub enum ProxyError {
 ///
 /// # Errors
 /// [`ProxyError`] says what was missing.
-pub fn run(upstream: &Upstream, damage: Damage) -> Result<u8, ProxyError> {
+pub fn run(upstream: &Upstream, tampering: Tampering) -> Result<u8, ProxyError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(upstream, damage))
+    runtime.block_on(serve(upstream, Arc::new(tampering)))
 }
 
-async fn serve(upstream: &Upstream, damage: Damage) -> Result<u8, ProxyError> {
+async fn serve(upstream: &Upstream, tampering: Arc<Tampering>) -> Result<u8, ProxyError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let input = io::stdin().as_fd().try_clone_to_owned()?;
     let is_listening = match rustix::net::getpeername(&input) {
@@ -81,7 +81,7 @@ async fn serve(upstream: &Upstream, damage: Damage) -> Result<u8, ProxyError> {
     };
     let mut application = Application::start(upstream, is_listening)?;
     let ended = tokio::select! {
-        ended = application.carry(input, is_listening, damage) => ended?,
+        ended = application.carry(input, is_listening, tampering) => ended?,
         _ = terminate.recv() => None,
     };
     match (ended, application.child) {
@@ -132,12 +132,12 @@ impl Application {
         &mut self,
         input: OwnedFd,
         is_listening: bool,
-        damage: Damage,
+        tampering: Arc<Tampering>,
     ) -> Result<Option<ExitStatus>, ProxyError> {
         if is_listening {
             let address = Arc::clone(&self.address);
             return tokio::select! {
-                carried = carry_all(input, address, damage) => carried.map(|never| match never {}),
+                carried = carry_all(input, address, tampering) => carried.map(|never| match never {}),
                 ended = ended(self.child.as_mut()) => Ok(Some(ended?)),
             };
         }
@@ -145,7 +145,7 @@ impl Application {
             Some(connected) => connected,
             None => connect(&self.address).await?,
         };
-        relay(stream(input)?, application, damage).await;
+        relay(stream(input)?, application, &tampering).await;
         match &mut self.child {
             Some(child) => Ok(Some(child.wait().await?)),
             None => Ok(None),
@@ -157,7 +157,11 @@ impl Application {
 enum Never {}
 
 /// Accepts on `listener` and carries each connection to `address`.
-async fn carry_all(listener: OwnedFd, address: Arc<Address>, damage: Damage) -> Result<Never, ProxyError> {
+async fn carry_all(
+    listener: OwnedFd,
+    address: Arc<Address>,
+    tampering: Arc<Tampering>,
+) -> Result<Never, ProxyError> {
     let listener = Listener::new(listener)?;
     let mut connections = JoinSet::new();
     loop {
@@ -166,11 +170,11 @@ async fn carry_all(listener: OwnedFd, address: Arc<Address>, damage: Damage) -> 
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let address = Arc::clone(&address);
+        let (address, tampering) = (Arc::clone(&address), Arc::clone(&tampering));
         connections.spawn(async move {
             // Refused there is closed here.
             if let Ok(application) = connect(&address).await {
-                relay(server, application, damage).await;
+                relay(server, application, &tampering).await;
             }
         });
         while connections.try_join_next().is_some() {}

@@ -34,12 +34,12 @@ pub(super) fn write(
         if let Some(note) = &failure.note {
             writeln!(out, "     step: {note}")?;
         }
-        problems(out, failure)?;
+        problems(out, failure, &attempt.transcript)?;
     }
     // How it ended belongs to the case as a whole, not to a step.
     if let Part::Failed(failure) = &attempt.ending {
         writeln!(out, "     {BOLD}how it ended{BOLD:#}")?;
-        problems(out, failure)?;
+        problems(out, failure, &attempt.transcript)?;
     }
     transcript(out, &attempt.transcript, detail)?;
     if attempt.stderr.is_empty() {
@@ -74,8 +74,8 @@ pub(super) fn attempts(result: &CaseResult) -> Vec<&Attempt> {
 }
 
 /// The first problem, in one line.
-pub(super) fn headline(failure: &Failure) -> String {
-    let Some(Problem { field, expected, actual }) = failure.problems.first() else {
+pub(crate) fn headline(failure: &Failure) -> String {
+    let Some(Problem { field, expected, actual, .. }) = failure.problems.first() else {
         return failure.kind.name().to_owned();
     };
     match expected {
@@ -84,7 +84,7 @@ pub(super) fn headline(failure: &Failure) -> String {
     }
 }
 
-fn problems(out: &mut impl Write, failure: &Failure) -> io::Result<()> {
+fn problems(out: &mut impl Write, failure: &Failure, transcript: &[EntryRecord]) -> io::Result<()> {
     for problem in &failure.problems {
         match &problem.expected {
             Some(expected) => {
@@ -96,6 +96,9 @@ fn problems(out: &mut impl Write, failure: &Failure) -> io::Result<()> {
                 }
             }
             None => writeln!(out, "     {BAD}{}{BAD:#}: {}", problem.field, problem.actual)?,
+        }
+        if let Some(place) = problem.place.and_then(|place| place.show(transcript)) {
+            writeln!(out, "       from:     {place}")?;
         }
     }
     Ok(())

@@ -2,10 +2,8 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
-use super::Report;
-use crate::event::{CaseResult, Event, RunStarted, Summary};
+use super::{Report, RunDocument};
+use crate::event::{CaseResult, Event, RunStarted};
 
 /// One event a line, written as it happens.
 #[derive(Debug)]
@@ -34,14 +32,6 @@ pub struct JsonReport<W> {
     cases: Vec<CaseResult>,
 }
 
-/// The document.
-#[derive(Serialize)]
-struct Document<'a> {
-    run: Option<&'a RunStarted>,
-    cases: &'a [CaseResult],
-    summary: &'a Summary,
-}
-
 impl<W: Write> JsonReport<W> {
     /// To `out`.
     pub const fn new(out: W) -> Self {
@@ -55,10 +45,12 @@ impl<W: Write> Report for JsonReport<W> {
             Event::RunStarted(run) => self.run = Some(run.clone()),
             Event::CaseFinished(result) => self.cases.push((**result).clone()),
             Event::RunFinished(summary) => {
-                self.cases.sort_by(|a, b| (a.round, &a.id).cmp(&(b.round, &b.id)));
-                let document = Document { run: self.run.as_ref(), cases: &self.cases, summary };
-                serde_json::to_writer_pretty(&mut self.out, &document)?;
-                self.out.write_all(b"\n")?;
+                // A stream begins with what ran.
+                if let Some(run) = self.run.take() {
+                    let document = RunDocument::new(run, std::mem::take(&mut self.cases), summary.clone());
+                    serde_json::to_writer_pretty(&mut self.out, &document)?;
+                    self.out.write_all(b"\n")?;
+                }
                 self.out.flush()?;
             }
             // The attempts of a case are in its result.

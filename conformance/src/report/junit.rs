@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use anstream::adapter::strip_str;
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
-use super::{Report, failure};
+use super::{Report, area, failure};
 use crate::event::{Attempt, CaseResult, Event, Part, RunStarted, Summary, Verdict};
 
 /// Writes the document at the end of the run.
@@ -34,7 +34,7 @@ impl<W: Write> JunitReport<W> {
         self.cases.sort_by(|a, b| (a.round, &a.id).cmp(&(b.round, &b.id)));
         let mut areas: BTreeMap<&str, Vec<&CaseResult>> = BTreeMap::new();
         for case in &self.cases {
-            areas.entry(split(&case.id).0).or_default().push(case);
+            areas.entry(area::split(&case.id).0).or_default().push(case);
         }
         for (area, cases) in areas {
             let mut suite = TestSuite::new(format!("{subject} {area}"));
@@ -102,7 +102,7 @@ fn run_suite(run: Option<&RunStarted>, summary: &Summary) -> TestSuite {
 }
 
 fn test_case(result: &CaseResult) -> TestCase {
-    let (area, name) = split(&result.id);
+    let (area, name) = area::split(&result.id);
     let name = if result.round > 1 { format!("{name} #{}", result.round) } else { name.to_owned() };
     let mut status = match &result.verdict {
         Verdict::Passed | Verdict::Flaky => TestCaseStatus::success(),
@@ -142,14 +142,6 @@ fn skipped(kind: &str, reason: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::skipped();
     status.set_type(kind).set_message(reason);
     status
-}
-
-/// The folder and the name of a case.
-fn split(id: &str) -> (&str, &str) {
-    // A value of a matrix may have a slash in it too.
-    let end = id.find('[').unwrap_or(id.len());
-    let at = id.get(..end).and_then(|path| path.rfind('/'));
-    at.and_then(|at| Some((id.get(..at)?, id.get(at + 1..)?))).unwrap_or(("", id))
 }
 
 fn kind(attempt: &Attempt) -> &'static str {

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{JsonLines, JsonReport, JunitReport, TextReport};
+use super::{HtmlReport, JsonLines, JsonReport, JunitReport, MarkdownReport, TapReport, TextReport};
 use crate::event::Event;
 
 /// Something that writes down a run while it happens.
@@ -26,13 +26,26 @@ pub enum Format {
     Json,
     /// One document of JUnit XML.
     Junit,
+    /// The Test Anything Protocol, version 14.
+    Tap,
+    /// For the page of a CI job.
+    Markdown,
+    /// One page for a browser.
+    Html,
     /// For people.
     Text,
 }
 
 impl Format {
-    const ALL: [(&'static str, Self); 4] =
-        [("jsonl", Self::JsonLines), ("json", Self::Json), ("junit", Self::Junit), ("text", Self::Text)];
+    const ALL: [(&'static str, Self); 7] = [
+        ("jsonl", Self::JsonLines),
+        ("json", Self::Json),
+        ("junit", Self::Junit),
+        ("tap", Self::Tap),
+        ("markdown", Self::Markdown),
+        ("html", Self::Html),
+        ("text", Self::Text),
+    ];
 }
 
 /// A report that is asked for: `FORMAT=FILE`, with `-` for standard output.
@@ -162,9 +175,7 @@ fn to_stdout(format: Format, verbosity: u8) -> Sink {
     let report = match format {
         // A line at a time, with colours where they belong.
         Format::Text => report(format, anstream::stdout(), verbosity),
-        Format::JsonLines | Format::Json | Format::Junit => {
-            report(format, BufWriter::new(io::stdout()), verbosity)
-        }
+        _ => report(format, BufWriter::new(io::stdout()), verbosity),
     };
     Sink { name: STDOUT.into(), report }
 }
@@ -174,6 +185,9 @@ fn report(format: Format, out: impl Write + Send + 'static, verbosity: u8) -> Bo
         Format::JsonLines => Box::new(JsonLines::new(out)),
         Format::Json => Box::new(JsonReport::new(out)),
         Format::Junit => Box::new(JunitReport::new(out)),
+        Format::Tap => Box::new(TapReport::new(out)),
+        Format::Markdown => Box::new(MarkdownReport::new(out)),
+        Format::Html => Box::new(HtmlReport::new(out)),
         Format::Text => Box::new(TextReport::new(out, verbosity)),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::area;
 use crate::event::Summary;
 
 /// Cases listed as the slowest.
@@ -17,8 +18,7 @@ pub(super) fn counts(summary: &Summary) -> String {
     let total = summary.total();
     let rows =
         [("must", summary.must), ("should", summary.should), ("detail", summary.detail), ("total", total)];
-    let columns: Vec<usize> =
-        (0..total.named().len()).filter(|&at| at < 2 || total.named()[at].1 > 0).collect();
+    let columns = area::columns(&total);
     let mut text = String::from("class ");
     for &at in &columns {
         // Writing to a string cannot fail, here and below.

@@ -80,6 +80,16 @@ pub(super) async fn run(plan: &Plan, scenario: &Scenario, round: u32, events: &S
     CaseResult { attempt: last, earlier, ..result }
 }
 
+/// Runs `scenario` as `plan` says, on its own and without the other cases of the plan.
+pub(crate) async fn one(plan: &Plan, scenario: &Scenario) -> CaseResult {
+    if let Some(reason) = why_skipped(plan, scenario) {
+        return unjudged(plan, scenario, 1, Duration::ZERO, Verdict::Skipped { reason });
+    }
+    // Nobody is told of attempts: only the last one counts.
+    let (events, _) = std::sync::mpsc::channel();
+    run(plan, scenario, 1, &events).await
+}
+
 /// The result of a case without an attempt.
 pub(super) fn unjudged(
     plan: &Plan,
@@ -105,7 +115,7 @@ pub(super) fn unjudged(
 }
 
 /// Why `scenario` does not apply to the subject, or here; nothing if it does.
-pub(super) fn why_skipped(plan: &Plan, scenario: &Scenario) -> Option<String> {
+pub(crate) fn why_skipped(plan: &Plan, scenario: &Scenario) -> Option<String> {
     if let Some(reason) = plan.subject.lacks(scenario) {
         return Some(reason);
     }
@@ -142,7 +152,7 @@ pub(super) async fn attempt(plan: &Plan, scenario: &Scenario, number: u32) -> Re
     let started = Instant::now();
     let failed = |step: Option<&Step>, kind, problems| Part::Failed(failure(scenario, step, kind, problems));
     let not_started = |reason: String| {
-        let problem = Problem { field: "start".into(), expected: None, actual: reason };
+        let problem = Problem::plain("start", reason);
         Ok(Attempt {
             number,
             duration: started.elapsed(),
@@ -228,11 +238,8 @@ impl<'a> Case<'a> {
             Ok(Ok(())) => Ok(()),
             Ok(Err(problems)) => Err((FailureKind::Mismatch, problems)),
             Err(_) => {
-                let problem = Problem {
-                    field: "time".into(),
-                    expected: Some(format!("the case to be over after {limit:?}")),
-                    actual: "this step was still running".into(),
-                };
+                let expected = format!("the case to be over after {limit:?}");
+                let problem = Problem::new("time", expected, "this step was still running");
                 Err((FailureKind::Timeout, vec![problem]))
             }
         }

@@ -8,9 +8,10 @@ use mock_lsws::scenario::{
     Ack as ExpectedAck, ConnCloseRule, ExpectOutcome, Mismatch, Outcome, PacketKind, PacketPattern, Repeat,
     ResponseExpectation, Vars, assemble,
 };
-use mock_lsws::{Ack, End, Incoming, Response, Violation};
+use mock_lsws::{Ack, End, Header, Incoming, Response, Violation};
 
 use super::case::Case;
+use super::spot::{self, Spot, Spotted};
 use super::steps::{incoming, is_by_the_way, problem};
 use crate::event::Problem;
 
@@ -35,15 +36,18 @@ impl Case<'_> {
             .filter_map(|expected| expected.within)
             .max()
             .map_or(RESPONSE_LIMIT, |limit| limit.0);
-        let response = self.peer(on).await?.response(limit).await;
+        let peer = self.peer(on).await?;
+        let connection = peer.connection.number();
+        let response = peer.response(limit).await;
         let broken = broken(&response, any_of, limit);
         // For a probe the manner does not count, but without a head there is no answer at all.
         let is_probe = self.scenario.is_probe();
         let is_answer = is_probe && response.status.is_some();
+        let transcript = &self.stage.transcript;
         if !broken.is_empty() && !is_answer {
-            return Err(broken);
+            return Err(spot::placed(broken, &response, transcript, connection));
         }
-        let mut closest: Option<Vec<Problem>> = None;
+        let mut closest: Option<Vec<Spotted>> = None;
         for expected in any_of {
             let mut vars = self.vars.clone();
             let mut wrong = compare(expected, &response, &self.plan.root, &mut vars);
@@ -58,7 +62,7 @@ impl Case<'_> {
                 closest = Some(wrong);
             }
         }
-        Err(closest.unwrap_or_default())
+        Err(spot::placed(closest.unwrap_or_default(), &response, transcript, connection))
     }
 
     /// Reads until a response is whole or the connection ends, whatever is said in it.
@@ -69,6 +73,7 @@ impl Case<'_> {
     ) -> Result<(), Vec<Problem>> {
         let limit = expected.within.map_or(OUTCOME_LIMIT, |within| within.0);
         let peer = self.peer(on).await?;
+        let connection = peer.connection.number();
         let response = peer.response(limit).await;
         let partial = match &response.end {
             End::Eof | End::Reset => peer.partial().await,
@@ -78,9 +83,9 @@ impl Case<'_> {
         // A response that was given up need not have come to its acknowledgement.
         let is_free =
             |violation: &Violation| outcome != Outcome::Answered && *violation == Violation::NotAcknowledged;
-        let broken: Vec<Problem> = violations(&response, is_free).collect();
+        let broken: Vec<Spotted> = violations(&response, is_free).collect();
         if !broken.is_empty() {
-            return Err(broken);
+            return Err(spot::placed(broken, &response, &self.stage.transcript, connection));
         }
         if expected.accepts(outcome) {
             return Ok(());
@@ -144,13 +149,14 @@ impl Case<'_> {
             (at, applied) = if pattern.repeat.may_go_on() { (found, true) } else { (found + 1, false) };
         }
         if peer.is_idle {
+            let connection = peer.connection.number();
             let read = std::mem::take(&mut peer.read);
             let response = assemble(Duration::ZERO, read, End::Complete);
             let ack_is_free =
                 ResponseExpectation { ack: Some(ExpectedAck::Nothing), ..ResponseExpectation::default() };
             let broken = broken(&response, &[ack_is_free], PACKET_LIMIT);
             if !broken.is_empty() {
-                return Err(broken);
+                return Err(spot::placed(broken, &response, &self.stage.transcript, connection));
             }
         }
         self.vars = vars;
@@ -248,17 +254,14 @@ fn unexpected(patterns: &[PacketPattern], at: usize, arrived: &Incoming, waited:
 }
 
 /// The rules of the protocol that `response` breaks, but for those that are `free`.
-fn violations(response: &Response, is_free: impl Fn(&Violation) -> bool) -> impl Iterator<Item = Problem> {
+fn violations(response: &Response, is_free: impl Fn(&Violation) -> bool) -> impl Iterator<Item = Spotted> {
     let broken = response.violations().iter().filter(move |violation| !is_free(violation));
-    broken.map(|violation| Problem {
-        field: "protocol".into(),
-        expected: None,
-        actual: violation.to_string(),
-    })
+    broken
+        .map(|violation| (Problem::plain("protocol", violation.to_string()), spot::of_violation(*violation)))
 }
 
 /// What is wrong with a response whatever was expected of it.
-fn broken(response: &Response, any_of: &[ResponseExpectation], limit: Duration) -> Vec<Problem> {
+fn broken(response: &Response, any_of: &[ResponseExpectation], limit: Duration) -> Vec<Spotted> {
     let mut problems = Vec::new();
     let ack_is_free = any_of.iter().any(|expected| expected.ack == Some(ExpectedAck::Nothing));
     problems
@@ -271,7 +274,7 @@ fn broken(response: &Response, any_of: &[ResponseExpectation], limit: Duration) 
         End::TimedOut => format!("nothing more within {limit:?}"),
         End::TooLong => "more than the runner takes".to_owned(),
     };
-    problems.push(problem("end of the response", "RESP_END", &actual));
+    problems.push((problem("end of the response", "RESP_END", &actual), None));
     problems
 }
 
@@ -280,11 +283,12 @@ fn compare(
     response: &Response,
     root: &Path,
     vars: &mut Vars,
-) -> Vec<Problem> {
-    let mut wrong: Vec<Mismatch> = Vec::new();
+) -> Vec<Spotted> {
+    let mut wrong: Vec<Spotted> = Vec::new();
     let status = response.status.unwrap_or_default();
     if !expected.status.0.is_empty() && !expected.status.0.contains(&status) {
-        wrong.push(Mismatch::new("status", expected.status.to_string(), status.to_string()));
+        let status = problem("status", &expected.status.to_string(), &status.to_string());
+        wrong.push((status, Some(Spot::Status)));
     }
     for (at, (name, matcher)) in expected.headers.0.iter().enumerate() {
         let before = expected.headers.0.iter().take(at);
@@ -292,31 +296,43 @@ fn compare(
         let nth = before.filter(|(earlier, _)| earlier.eq_ignore_ascii_case(name)).count();
         let field =
             if nth == 0 { format!("header {name}") } else { format!("header {name}, number {}", nth + 1) };
-        match response.all_headers(name).nth(nth) {
-            Some(value) => wrong.extend(matcher.check(&field, value, root, vars)),
-            None => wrong.push(Mismatch::new(field, matcher.describe(vars), "no such header")),
+        match lines(response, name).nth(nth) {
+            Some((line, value)) => {
+                let mismatches = matcher.check(&field, value, root, vars).into_iter();
+                wrong.extend(
+                    mismatches
+                        .map(|mismatch| spot::at(mismatch, |byte| Spot::Header { line, byte: Some(byte) })),
+                );
+            }
+            None => wrong.push((problem(&field, &matcher.describe(vars), "no such header"), None)),
         }
     }
     for name in &expected.no_headers.0 {
-        if let Some(value) = response.header(name) {
-            wrong.push(Mismatch::new(
-                format!("header {name}"),
-                "no such header",
-                String::from_utf8_lossy(value),
-            ));
+        if let Some((line, value)) = lines(response, name).next() {
+            let field = format!("header {name}");
+            let problem = problem(&field, "no such header", &String::from_utf8_lossy(value));
+            wrong.push((problem, Some(Spot::Header { line, byte: None })));
         }
     }
     if let Some(body) = &expected.body {
-        wrong.extend(body.check("body", &response.body, root, vars));
+        let mismatches = body.check("body", &response.body, root, vars).into_iter();
+        wrong.extend(mismatches.map(|mismatch| spot::at(mismatch, Spot::Body)));
     }
     if let Some(stderr) = &expected.stderr {
-        wrong.extend(stderr.check("STDERR_STREAM", &response.stderr, root, vars));
+        let mismatches = stderr.check("STDERR_STREAM", &response.stderr, root, vars).into_iter();
+        wrong.extend(mismatches.map(|mismatch| spot::at(mismatch, Spot::Stderr)));
     }
-    wrong.into_iter().map(Problem::from).collect()
+    wrong
+}
+
+/// The headers called `name`, in any case: the number of their lines and their values.
+fn lines<'a>(response: &'a Response, name: &str) -> impl Iterator<Item = (usize, &'a [u8])> {
+    let named = move |(_, header): &(usize, &Header)| header.name.eq_ignore_ascii_case(name.as_bytes());
+    response.headers.iter().enumerate().filter(named).map(|(line, header)| (line, header.value.as_slice()))
 }
 
 /// How the answer came, as opposed to what it is.
-fn compare_manner(expected: &ResponseExpectation, response: &Response) -> Vec<Problem> {
+fn compare_manner(expected: &ResponseExpectation, response: &Response) -> Vec<Spotted> {
     let mut wrong: Vec<Mismatch> = Vec::new();
     wrong.extend(compare_ack(expected.ack.unwrap_or(ExpectedAck::Either), response.ack));
     let stream_packets =
@@ -334,7 +350,7 @@ fn compare_manner(expected: &ResponseExpectation, response: &Response) -> Vec<Pr
         (ConnCloseRule::Present, None) => wrong.push(Mismatch::new("CONN_CLOSE", "CONN_CLOSE", "none")),
         _ => {}
     }
-    wrong.into_iter().map(Problem::from).collect()
+    wrong.into_iter().map(|mismatch| (mismatch.into(), None)).collect()
 }
 
 fn compare_ack(expected: ExpectedAck, ack: Ack) -> Option<Mismatch> {

@@ -39,7 +39,7 @@ impl Case<'_> {
             if let Err(mut problems) = done {
                 let which =
                     format!("{} of {of}; the step alone with `{}` repeats it", index + 1, variant.alone);
-                problems.push(Problem { field: "variant".into(), expected: None, actual: which });
+                problems.push(Problem::plain("variant", which));
                 return Err(problems);
             }
             // The one that fails has to be found in the transcript.

@@ -72,11 +72,8 @@ impl Case<'_> {
     fn crash_unless(&self, is_expected: impl Fn(Exit) -> bool) -> Option<Problem> {
         let exit = self.stage.app().exit()?;
         let is_crash = matches!(exit, Exit::Signal { .. });
-        (is_crash && !self.done.explains_signal && !is_expected(exit)).then(|| Problem {
-            field: "the end of the process".into(),
-            expected: Some("an exit of its own".into()),
-            actual: exit.to_string(),
-        })
+        (is_crash && !self.done.explains_signal && !is_expected(exit))
+            .then(|| Problem::new("the end of the process", "an exit of its own", exit.to_string()))
     }
 
     async fn has_ended_within(&self, limit: Duration) -> bool {
@@ -176,7 +173,7 @@ fn problem(field: &str, expected: &str, found: &[String]) -> Option<Problem> {
     if more > 0 {
         actual += &format!("; and {more} more");
     }
-    (!found.is_empty()).then(|| Problem { field: field.into(), expected: Some(expected.into()), actual })
+    (!found.is_empty()).then(|| Problem::new(field, expected, actual))
 }
 
 /// Files in the application's own folder. Core files are not counted: whether there is one is for the limits to say.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mock_lsws::scenario::{Matcher, Scenario, Vars};
 
-use super::process::read_log;
+use super::log_file::LogFile;
 use crate::event::Problem;
 
 /// Lines that go into a report.
@@ -27,9 +27,9 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// What is in the file `path`.
-    pub(super) fn read(path: &Path) -> Self {
-        Self { text: read_log(path) }
+    /// What is in `file`.
+    pub(super) fn read(file: &LogFile) -> Self {
+        Self { text: file.read() }
     }
 
     /// The last lines.
@@ -62,7 +62,7 @@ impl Log {
             if !block.iter().any(is_expected) && problems.len() < MOST_ALARMS {
                 let last = block.last().filter(|last| *last != line);
                 let actual = last.map_or_else(|| (*line).to_owned(), |last| format!("{line} ... {last}"));
-                problems.push(Problem { field: "stderr".into(), expected: Some((*wanted).into()), actual });
+                problems.push(Problem::new("stderr", *wanted, actual));
             }
         }
         problems

@@ -90,11 +90,8 @@ impl Peer {
                     }
                     _ => {}
                 }
-                problems.push(Problem {
-                    field: "after the last response".into(),
-                    expected: Some("nothing but CONN_CLOSE until the next request".into()),
-                    actual: incoming(&next),
-                });
+                let expected = "nothing but CONN_CLOSE until the next request";
+                problems.push(Problem::new("after the last response", expected, incoming(&next)));
                 if next.packet().is_none() {
                     break;
                 }

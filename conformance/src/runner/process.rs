@@ -1,8 +1,5 @@
 //! Steps about the application's process: its end, signals, its log.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mock_lsws::Signal;
@@ -10,14 +7,12 @@ use mock_lsws::scenario::{ExpectExit, MAIN, Matcher, SignalTarget};
 use rustix::process::Pid;
 
 use super::case::Case;
+use super::log_file::{LogFile, MOST_LOG};
 use super::steps::{END_LIMIT, mistake, problem};
 use crate::event::Problem;
 
 /// How often a log file is looked at while a line is awaited.
 const LOG_TICK: Duration = Duration::from_millis(10);
-
-/// Longest stderr of an application, in bytes.
-const MOST_LOG: u64 = 64 << 20;
 
 /// How often the length of a log file is looked at.
 const LOG_WATCH: Duration = Duration::from_millis(100);
@@ -128,7 +123,7 @@ impl Case<'_> {
     pub(super) async fn wait_log(&mut self, line: &Matcher, limit: Duration) -> Result<(), Vec<Problem>> {
         let started = Instant::now();
         loop {
-            let text = read_log(&self.stage.log);
+            let text = self.stage.log.read();
             for candidate in text.lines() {
                 let mut vars = self.vars.clone();
                 if line.check("line", candidate.as_bytes(), &self.plan.root, &mut vars).is_empty() {
@@ -154,18 +149,11 @@ fn is_exiting(pid: i32) -> bool {
     flags.is_none_or(|flags| flags & PF_EXITING != 0)
 }
 
-/// What is in the file `log`, however it is encoded, up to a limit; nothing if there is none.
-pub(super) fn read_log(log: &Path) -> String {
-    let mut bytes = Vec::new();
-    let read = File::open(log).and_then(|file| file.take(MOST_LOG).read_to_end(&mut bytes));
-    read.map(|_| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
-}
-
 /// Waits for `log` to become so long that the application will not stop by itself before the disk is full.
-pub(super) async fn too_much_log(log: &Path) -> Problem {
+pub(super) async fn too_much_log(log: &LogFile) -> Problem {
     loop {
         tokio::time::sleep(LOG_WATCH).await;
-        if std::fs::metadata(log).is_ok_and(|file| file.len() > MOST_LOG) {
+        if std::fs::metadata(log.path()).is_ok_and(|file| file.len() > MOST_LOG) {
             return problem("stderr", &format!("at most {} MiB", MOST_LOG >> 20), "more, without end");
         }
     }

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{Id, JoinSet};
 
 use super::judge::Rules;
+use super::log_file::LogChange;
 use super::{case, preflight};
 use crate::Error;
 use crate::event::{CaseResult, Event, FORMAT, RunStarted, Summary, Verdict};
@@ -52,6 +53,8 @@ pub struct Plan {
     pub all_transcripts: bool,
     /// This program, which has to be able to become the spawner.
     pub spawner: PathBuf,
+    /// What the subject is made to have written to its stderr; nothing, but for subjects that are broken on purpose.
+    pub log_changes: Vec<LogChange>,
 }
 
 /// In which order cases run, and how often.
@@ -85,7 +88,7 @@ pub async fn run(plan: Plan, events: Sender<Event>) -> Result<Summary, Error> {
 }
 
 /// Waits for Ctrl-C or SIGTERM.
-async fn stop_requested() {
+pub(crate) async fn stop_requested() {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}

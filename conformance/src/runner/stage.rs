@@ -19,6 +19,7 @@ use super::app_folder::AppFolder;
 use super::case::highest_core_limit;
 use super::input::{Input, free_port, reachable};
 use super::log::Log;
+use super::log_file::LogFile;
 use super::peer::Peer;
 use super::schedule::Plan;
 use crate::subject::{Account, Subject, SubjectError};
@@ -43,7 +44,7 @@ pub(super) struct Stage {
     /// The names of addresses that are free, and the folder of the scenario's own application.
     vars: Vars,
     /// The application's stderr.
-    pub(super) log: PathBuf,
+    pub(super) log: LogFile,
     /// The application's own folder: its working directory, and its place for temporary files.
     pub(super) work: PathBuf,
     /// The folder of an application that the scenario brings with it.
@@ -73,7 +74,7 @@ impl Stage {
         let folder = spawner.make_folder(&temporary()).await.map_err(runner)?;
         let work = folder_of_the_application(&folder, "work", plan.place.account.as_ref())
             .map_err(missing("a folder for the application"))?;
-        let log = folder.join("stderr.log");
+        let log = LogFile::new(folder.join("stderr.log"), &plan.log_changes);
         let app_folder = match &start.program {
             Program::Role(_) => None,
             Program::Wsgi(files) => {
@@ -115,7 +116,8 @@ impl Stage {
         if start.mode == Mode::Closed {
             command = command.closed_input();
         }
-        command = command.args(args).envs(env).directory(work.clone()).log(AppLog::Append(log.clone()));
+        command =
+            command.args(args).envs(env).directory(work.clone()).log(AppLog::Append(log.path().to_owned()));
         if let Some(limit) = start.core_limit {
             let hard = highest_core_limit();
             let soft = if limit == HandedLimit::Highest { hard } else { Some(0) };

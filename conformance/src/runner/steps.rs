@@ -259,12 +259,12 @@ pub(super) fn incoming(incoming: &Incoming) -> String {
 }
 
 pub(super) fn problem(field: &str, expected: &str, actual: &str) -> Problem {
-    Problem { field: field.into(), expected: Some(expected.into()), actual: actual.into() }
+    Problem::new(field, expected, actual)
 }
 
 /// A step that cannot be done as it is written.
 pub(super) fn mistake(what: &str) -> Problem {
-    Problem { field: "the scenario is wrong".into(), expected: None, actual: what.into() }
+    Problem::plain("the scenario is wrong", what)
 }
 
 fn not_open(name: &str) -> Problem {

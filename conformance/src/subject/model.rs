@@ -186,6 +186,46 @@ impl Subject {
         env.into_iter().map(|(name, value)| (name, self.fill(&value, role, &table, place))).collect()
     }
 
+    /// The same subject with `words` in front of its command: a program that starts the rest of the words.
+    #[must_use]
+    pub(crate) fn behind(mut self, words: &[String]) -> Self {
+        self.command.splice(..0, words.iter().cloned());
+        self
+    }
+
+    /// The same subject with `words` in front of its command where it was put behind `others`.
+    #[must_use]
+    pub(crate) fn instead_of(mut self, others: &[String], words: &[String]) -> Self {
+        if self.command.starts_with(others) {
+            self.command.splice(..others.len(), words.iter().cloned());
+        }
+        self
+    }
+
+    /// The same subject with `words` in front of the script of its command.
+    #[must_use]
+    pub(crate) fn told(mut self, words: &[&str]) -> Self {
+        let at = self.script_word();
+        self.command.splice(at..at, words.iter().map(ToString::to_string));
+        self
+    }
+
+    /// The words of its command up to the script, for this user.
+    ///
+    /// # Errors
+    /// When its program is not there.
+    pub(crate) fn words_of_program(&self) -> Result<Vec<String>, SubjectError> {
+        let place = Place::here(binary::find(self, None, Path::new(""), &|_| {})?);
+        let words = self.command.iter().take(self.script_word());
+        Ok(words.map(|word| self.fill(word, "", &RoleTable::default(), &place)).collect())
+    }
+
+    /// Which word of its command is the script.
+    fn script_word(&self) -> usize {
+        let at = self.command.iter().position(|word| word.contains("{script}"));
+        at.unwrap_or(self.command.len())
+    }
+
     /// Every file the subject's processes need to be able to read, as far as the subject file names it: the binary, the
     /// program that runs, scripts, and what is named below `{folder}`, with all files of a folder that is. Programs found
     /// on PATH are everybody's.

@@ -1,9 +1,17 @@
 //! Logging in to the admin site: pages, their files, a form, a cookie.
 
+use std::time::{Duration, Instant};
+
 use fantoccini::{Client, Locator};
 
 use crate::browser::Browser;
 use crate::site::{PASSWORD, Site, USER};
+
+/// How long a page may take, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A browser does not tell when a click has led to its page, so one has to look.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The files of the page that the browser asked for: how many, and those it got nothing for.
 const FILES: &str = "
@@ -14,9 +22,24 @@ const FILES: &str = "
 const COLOUR: &str =
     "return getComputedStyle(document.getElementById('header')).backgroundColor !== 'rgba(0, 0, 0, 0)'";
 
-async fn text(client: &Client, css: &str) -> String {
-    let element = client.wait().for_element(Locator::Css(css)).await;
-    element.unwrap_or_else(|error| panic!("{css}: {error}")).text().await.unwrap()
+/// What an element of the page says, empty without the element.
+const TEXT: &str = "return document.querySelector(arguments[0])?.innerText ?? ''";
+
+/// Waits until an element has `wanted` in its text, letter case apart.
+///
+/// One script looks the element up and reads it: after a click the old page may stand for a while, with elements
+/// that match as well and are gone before a second command could read them.
+async fn says(client: &Client, css: &str, wanted: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let said = client.execute(TEXT, vec![css.into()]).await;
+        let text = said.as_ref().ok().and_then(serde_json::Value::as_str).unwrap_or_default();
+        if text.to_lowercase().contains(&wanted.to_lowercase()) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{css} does not say {wanted:?}: {said:?}");
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
 }
 
 async fn log_in(client: &Client, password: &str) {
@@ -45,22 +68,20 @@ async fn djangos_admin_site_can_be_logged_in_to_and_out_of() {
     assert_eq!(client.execute(COLOUR, Vec::new()).await.unwrap(), true, "the page has no style");
 
     log_in(client, "wrong").await;
-    let refused = text(client, ".errornote").await;
-    assert!(refused.contains("Please enter the correct username and password"), "{refused}");
+    says(client, ".errornote", "Please enter the correct username and password").await;
 
     log_in(client, PASSWORD).await;
-    let greeting = text(client, "#user-tools").await;
-    assert!(greeting.to_lowercase().contains(&format!("welcome, {USER}")), "{greeting}");
+    says(client, "#user-tools", &format!("welcome, {USER}")).await;
     assert_eq!(client.current_url().await.unwrap().path(), "/admin/");
 
     // The cookie of the session holds on another page, which without it would lead back to the form.
     client.goto(&format!("{}/admin/auth/user/", site.url)).await.unwrap();
     assert_eq!(client.current_url().await.unwrap().path(), "/admin/auth/user/");
-    assert!(text(client, "#result_list").await.contains("ada@example.com"));
+    says(client, "#result_list", "ada@example.com").await;
     assert_eq!(client.execute(COLOUR, Vec::new()).await.unwrap(), true);
 
     client.find(Locator::Css("#logout-form button")).await.unwrap().click().await.unwrap();
-    assert!(text(client, "#content").await.contains("Thanks for spending"), "{}", site.log());
+    says(client, "#content", "Thanks for spending").await;
     client.goto(&format!("{}/admin/auth/user/", site.url)).await.unwrap();
     assert_eq!(client.current_url().await.unwrap().path(), "/admin/login/");
 

@@ -59,7 +59,7 @@ fn flaws() -> Vec<String> {
 }
 
 /// Writes the subject file of the host with `flaw` into `folder`, and returns its path.
-fn subject_with(flaw: &str, folder: &Path) -> String {
+pub(crate) fn subject_with(flaw: &str, folder: &Path) -> String {
     let host = subjects().join("wsgi-host");
     let mut text = fs::read_to_string(subjects().join("wsgi-host.toml")).unwrap();
     for (from, to) in [

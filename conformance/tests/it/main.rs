@@ -3,13 +3,17 @@
 mod broken_scenarios;
 mod broken_subjects;
 mod catalogue;
+mod ci_kit;
+mod compare;
 mod damage;
 mod exit_codes;
 mod failures;
 mod flaws;
+mod fmt;
 mod hygiene;
 mod language;
 mod leftovers;
+mod mutants;
 mod processes;
 mod readme;
 mod reports;

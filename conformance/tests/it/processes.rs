@@ -57,6 +57,13 @@ fn a_client_that_fails_is_named() {
 }
 
 #[test]
+fn clients_that_expect_nothing_leave_when_they_have_sent() {
+    let text = passes("[[step]]\nclients = 3\nrequest = {}\n[[step]]\nconnect = 'last'\n");
+    assert_eq!(text.matches(" BEGIN_REQUEST ").count(), 3, "{text}");
+    assert_eq!(text.matches("RESP_END").count(), 0, "{text}");
+}
+
+#[test]
 fn a_process_that_is_gone_or_was_never_there_has_ended() {
     passes(
         "[[step]]\nexpect_process = { pid = '1', alive = false }\n\

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use conformance::catalog;
+use conformance::mutants::MutantFile;
 use mock_lsws::scenario::{Declared, parse_cases};
 
 use crate::support::{self, folder, lswsgi_file, run_lswsgi};
@@ -55,11 +57,23 @@ fn the_worked_example_fails_as_it_says() {
 #[test]
 fn every_other_example_is_a_right_one() {
     let head = "title = \"t\"\nclass = \"must\"\nspec = [\"W01\"]\nwhy = \"w\"\n[start]\nmode = \"listen\"\nrole = \"hello\"\n";
-    let parts: Vec<String> = blocks().into_iter().filter(|block| !block.starts_with("title")).collect();
+    let is_part = |block: &String| !block.starts_with("title") && !block.starts_with("[[mutant]]");
+    let parts: Vec<String> = blocks().into_iter().filter(is_part).collect();
     assert!(parts.len() >= 3, "{}", parts.len());
     for part in parts {
         let text = format!("{head}{part}");
         let cases = parse_cases("readme", Path::new("README.md"), &text, &Declared::default());
         assert!(!cases.unwrap().is_empty(), "{part}");
     }
+}
+
+#[test]
+fn the_mutant_it_shows_is_a_right_one() {
+    let mutants: Vec<String> = blocks().into_iter().filter(|block| block.starts_with("[[mutant]]")).collect();
+    let [mutant] = mutants.as_slice() else { panic!("one mutant: {mutants:?}") };
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("mutants.toml"), mutant).unwrap();
+    let cases = catalog::load(&support::scenarios(), &Declared::default()).unwrap();
+    let file = MutantFile::load(folder.path(), &cases).unwrap();
+    assert_eq!(file.mutants(Vec::new()).unwrap()[0].name, "log-repeats-stops");
 }

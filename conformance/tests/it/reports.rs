@@ -4,11 +4,15 @@ use std::fs;
 use std::time::Duration;
 
 use conformance::event::{
-    Attempt, CaseResult, Event, FORMAT, Failure, FailureKind, Part, Problem, RunStarted, Summary, Verdict,
+    Attempt, CaseResult, Event, FORMAT, Failure, FailureKind, Part, Place, Problem, RunStarted, Summary,
+    Verdict,
 };
-use conformance::report::{JsonLines, JsonReport, JunitReport, Report, TextReport};
+use conformance::report::{
+    HtmlReport, JsonLines, JsonReport, JunitReport, MarkdownReport, Report, TapReport, TextReport,
+};
 use mock_lsws::scenario::Class;
 use mock_lsws::{Direction, EntryRecord};
+use tap_parser::{DirectiveKind, TapParser, TapPlan, TapStatement, TapTest};
 use uppsala::XsdValidator;
 
 use crate::support::{self, Scripted, folder, scenario};
@@ -17,7 +21,7 @@ use crate::support::{self, Scripted, folder, scenario};
 const SCHEMA: &str = include_str!("jenkins-junit.xsd");
 
 fn problem(field: &str, expected: Option<&str>, actual: &str) -> Problem {
-    Problem { field: field.into(), expected: expected.map(Into::into), actual: actual.into() }
+    Problem { field: field.into(), expected: expected.map(Into::into), actual: actual.into(), place: None }
 }
 
 fn failed(kind: FailureKind, problems: Vec<Problem>) -> Part {
@@ -79,7 +83,7 @@ fn events() -> Vec<Event> {
         let other = "\"Everything that is long enough to look at once\"";
         let problems = vec![
             problem("status", Some("200"), "500"),
-            problem("body", Some(long), other),
+            Problem { place: Some(Place { entry: 1, byte: 4 }), ..problem("body", Some(long), other) },
             problem("protocol", None, "two RESP_HEADER packets"),
         ];
         failed(FailureKind::Mismatch, problems)
@@ -220,6 +224,147 @@ fn json() {
     insta::assert_snapshot!(String::from_utf8(bytes).unwrap());
 }
 
+fn tap_of(events: &[Event]) -> String {
+    let mut bytes = Vec::new();
+    let mut report = TapReport::new(&mut bytes);
+    for event in events {
+        report.event(event).unwrap();
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn tap_that_a_parser_reads() {
+    let text = tap_of(&events());
+    insta::assert_snapshot!(text);
+    let statements = TapParser::new().parse(&text).unwrap();
+    let points: Vec<&TapTest<'_>> = statements.iter().filter_map(point).collect();
+    assert_eq!(statements[0], TapStatement::Plan(TapPlan { count: 13, reason: None }));
+    assert_eq!(points.len(), 13);
+    let told: Vec<_> = points.iter().map(|point| (point.result, directive(point))).collect();
+    let skip = |reason: &'static str| (true, Some(("skip", reason)));
+    let todo = (false, Some(("todo", "waived: lsapi 9: it closes")));
+    let (good, bad, flaky) = ((true, None), (false, None), (true, None));
+    let (no_role, interrupted) = (skip("no role `crash`"), skip("not run: the run was interrupted"));
+    assert_eq!(told, [good, good, bad, bad, bad, bad, flaky, todo, no_role, no_role, bad, interrupted, bad]);
+    assert_eq!(points[2].desc, Some("wire/failed"));
+    assert!(points[2].yaml.contains(&"again: \"conformance run wire/failed\""), "{:?}", points[2].yaml);
+    assert!(points[0].yaml.is_empty());
+}
+
+#[test]
+fn tap_whose_number_of_cases_is_not_known_has_its_plan_at_the_end() {
+    let mut events = events();
+    let Event::RunStarted(run) = &mut events[0] else { panic!() };
+    run.cases = None;
+    let text = tap_of(&events);
+    assert!(text.ends_with("\n1..13\n"), "{text}");
+    assert_eq!(TapParser::new().parse(&text).unwrap().iter().filter_map(point).count(), 13);
+}
+
+fn point<'a, 'b>(statement: &'b TapStatement<'a>) -> Option<&'b TapTest<'a>> {
+    if let TapStatement::TestPoint(point) = statement { Some(point) } else { None }
+}
+
+fn directive<'a>(point: &TapTest<'a>) -> Option<(&'static str, &'a str)> {
+    let directive = point.directive.as_ref()?;
+    let kind = if directive.kind == DirectiveKind::Skip { "skip" } else { "todo" };
+    Some((kind, directive.reason.unwrap_or_default()))
+}
+
+/// What an application could say to break out of a report.
+const HOSTILE: &str =
+    "</script><b>&amp;\n```\n````\nok 9 - x # SKIP\n]]>|*_[x](y)\\ # TODO \u{1b}[31m\0\u{fffd}\u{9b}1m";
+
+/// A run whose only case failed with hostile words wherever there are words.
+fn hostile() -> Vec<Event> {
+    let mut events = events();
+    let words = || HOSTILE.to_owned();
+    events.retain(|event| {
+        !matches!(event, Event::CaseFinished(case) if case.id != "wire/failed")
+            && !matches!(event, Event::CaseAttempt { .. })
+    });
+    for event in &mut events {
+        match event {
+            Event::RunStarted(run) => {
+                run.cases = Some(1);
+                run.subject = words();
+                run.whole_command = words();
+            }
+            Event::CaseFinished(case) => {
+                case.title = words();
+                case.why = words();
+                let attempt = case.attempt.as_mut().unwrap();
+                attempt.stderr = vec![words()];
+                attempt.transcript[1].summary = words();
+                attempt.exchange =
+                    failed(FailureKind::Mismatch, vec![problem("body", Some(HOSTILE), HOSTILE)]);
+            }
+            Event::RunFinished(summary) => summary.remarks = vec![words()],
+            _ => {}
+        }
+    }
+    events
+}
+
+#[test]
+fn what_a_subject_says_never_becomes_part_of_tap() {
+    let text = tap_of(&hostile());
+    let statements = TapParser::new().parse(&text).unwrap();
+    let points: Vec<_> = statements.iter().filter_map(point).collect();
+    assert_eq!(points.len(), 2, "{text}");
+    assert!(points.iter().all(|point| !point.result && point.directive.is_none()), "{text}");
+    assert!(!text.contains(['\u{1b}', '\0', '\u{9b}']), "{text:?}");
+}
+
+#[test]
+fn what_a_subject_says_never_becomes_markup() {
+    let mut bytes = Vec::new();
+    let mut report = MarkdownReport::new(&mut bytes);
+    for event in hostile() {
+        report.event(&event).unwrap();
+    }
+    let text = String::from_utf8(bytes).unwrap();
+    let mut fence: Option<&str> = None;
+    let mut outside = String::new();
+    for line in text.lines() {
+        match fence {
+            None if line.starts_with("```") => fence = Some(line.trim_end_matches("text")),
+            None => outside += &format!("{line}\n"),
+            Some(open) if line.starts_with(open) => fence = None,
+            Some(_) => {}
+        }
+    }
+    assert_eq!(fence, None, "{text}");
+    assert!(!outside.contains("<b>") && !outside.contains("</script>"), "{outside}");
+    // In HTML, up to the next empty line, nothing of Markdown counts.
+    let mut markdown = outside.lines().filter(|line| !line.starts_with("<details>"));
+    assert!(markdown.all(|line| !line.contains("[x](y)")), "{outside}");
+    assert!(outside.contains("&lt;/script&gt;"), "{outside}");
+    assert!(!text.contains(['\u{1b}', '\0', '\u{9b}']), "{text:?}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn markdown() {
+    let mut bytes = Vec::new();
+    rendered(&mut bytes, MarkdownReport::new);
+    insta::assert_snapshot!(String::from_utf8(bytes).unwrap());
+}
+
+#[test]
+fn html() {
+    let mut bytes = Vec::new();
+    rendered(&mut bytes, HtmlReport::new);
+    let page = String::from_utf8(bytes).unwrap();
+    // What the page looks like and does is in files of its own, and in tests/browser.
+    let start = page.find("<style>").unwrap();
+    let end = page.find("</style>").unwrap();
+    let page = format!("{}{}", &page[..start], &page[end..]);
+    let script = page.find("<script>").unwrap();
+    insta::assert_snapshot!(&page[..script]);
+}
+
 #[test]
 fn json_lines_are_the_events_themselves() {
     let mut bytes = Vec::new();
@@ -252,7 +397,15 @@ fn run(args: &[&str]) -> support::Run {
 fn a_run_writes_all_the_reports_that_are_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
-    let names = ["jsonl=a.jsonl", "json=a.json", "junit=a.xml", "text=a.txt"];
+    let names = [
+        "jsonl=a.jsonl",
+        "json=a.json",
+        "junit=a.xml",
+        "tap=a.tap",
+        "markdown=a.md",
+        "html=a.html",
+        "text=a.txt",
+    ];
     let targets = names.map(|name| {
         let (format, file) = name.split_once('=').unwrap();
         format!("--report={format}={}", path(file).display())
@@ -262,6 +415,8 @@ fn a_run_writes_all_the_reports_that_are_asked_for() {
     let read = |name: &str| fs::read_to_string(path(name)).unwrap();
 
     assert_eq!(read("a.txt"), run.stdout);
+    assert!(read("a.tap").contains("\nnot ok ") && read("a.md").contains(": 1 of 3 failed\n"));
+    assert!(read("a.html").contains(">1 of 3 failed, "));
     assert_eq!(objections(&read("a.xml")), Vec::<String>::new());
     let events: Vec<Event> =
         read("a.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -301,4 +456,18 @@ fn a_report_that_cannot_be_written_is_told_before_anything_runs() {
         assert!(run.stdout.is_empty(), "{}", run.stdout);
         assert!(run.stderr.contains(words), "{}", run.stderr);
     }
+}
+
+#[test]
+fn what_a_subject_says_is_text_in_html() {
+    let mut bytes = Vec::new();
+    let mut report = HtmlReport::new(&mut bytes);
+    for event in hostile() {
+        report.event(&event).unwrap();
+    }
+    let page = String::from_utf8(bytes).unwrap();
+    assert_eq!(page.matches("</script>").count(), 1, "the one at the end of the page");
+    assert_eq!(page.matches("<script").count(), 1);
+    assert!(!page.contains("<b>&amp;") && page.contains("&lt;b&gt;&amp;amp;"), "{page}");
+    assert!(!page.contains(['\u{1b}', '\0', '\u{9b}']), "{page:?}");
 }
