@@ -6,7 +6,7 @@ use clap::Args;
 
 /// What the help of `compare` ends with.
 pub(super) const HELP: &str = "\
-A and B are reports of two runs: two subjects, or one before and after a change. Of cases that ran more than once the
+A and B are reports of two runs: two subjects, or one before and after a change. Of cases that ran more than once the \
 gravest outcome and the shortest time count. Much slower is twice as long and half a second longer.
 
 Exit codes:

@@ -6,8 +6,8 @@ use clap::Args;
 
 /// What the help of `fmt` ends with.
 pub(super) const HELP: &str = "\
-Keys of a scenario, of its [start] and its steps come in a fixed order, an empty line stands between tables, lines have up
-to 120 columns and longer arrays an element a line. Comments and multi-line texts stay as they are, and what a file means
+Keys of a scenario, of its [start] and its steps come in a fixed order, an empty line stands between tables, lines have up \
+to 120 columns and longer arrays an element a line. Comments and multi-line texts stay as they are, and what a file means \
 never changes. Subject files, roles, waivers and mutants keep the order of their keys.
 
 Exit codes:

@@ -7,13 +7,13 @@ use clap::Args;
 
 /// What the help of `mutants` ends with.
 pub(super) const HELP: &str = "\
-A mutant is a sound application with one thing wrong; scenarios/mutants.toml has them, and the host in plain Python tells
-its own flaws. First the sound applications are run: cases that fail there count for nothing. Then each mutant is run on its
+A mutant is a sound application with one thing wrong; scenarios/mutants.toml has them, and the host in plain Python tells \
+its own flaws. First the sound applications are run: cases that fail there count for nothing. Then each mutant is run on its \
 cases, and those that are named for it have to fail.
 
 Exit codes:
-  0    every mutant was noticed by all that have to; with --uncaught: and no must scenario is left that never failed
-  1    one was not, or such a scenario is left
+  0    every mutant was noticed by all that have to
+  1    one was not, or with --uncaught a must scenario is left that never failed
   2    wrong command line
   3    a scenario, subject or mutant file is wrong; nothing was run
   5    a subject or the runner itself could not be built or started

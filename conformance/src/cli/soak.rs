@@ -10,8 +10,8 @@ use super::SubjectArgs;
 
 /// What the help of `soak` ends with.
 pub(super) const HELP: &str = "\
-The traffic is small and large responses, uploads, streams, slow requests, exceptions, crashes, clients that leave, and
-bytes that are no LSAPI, each client on a connection it keeps as a server does. Every second all processes of the subject
+The traffic is small and large responses, uploads, streams, slow requests, exceptions, crashes, clients that leave, and \
+bytes that are no LSAPI, each client on a connection it keeps as a server does. Every second all processes of the subject \
 are looked at. At the end the medians of the first quarter are compared with those of the last.
 
 Exit codes:
@@ -22,8 +22,8 @@ Exit codes:
   130  interrupted by Ctrl-C or SIGTERM
 
 Examples:
-  conformance soak --minutes 60                    lswsgi as a group of four, whose workers are replaced all the time
-  conformance soak --mode worker --seconds 30      one process that is never replaced: leaks show at once
+  conformance soak --minutes 60                    lswsgi as a group of four; workers are replaced all the time
+  conformance soak --mode worker --seconds 30      one process, never replaced: leaks show at once
   conformance soak --json figures.json             and every sample for a plot";
 
 /// How to soak what.

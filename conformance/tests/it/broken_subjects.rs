@@ -162,6 +162,7 @@ fn every_broken_subject_is_told_what_is_wrong_with_it() {
     for (pattern, stands_for) in [
         // What a process does between the verdict and its end depends on who is faster.
         (r"\n[^\n]*(info: leaving: |had ended: |-> CLOSE|-- TIMEOUT|<- EOF)[^\n]*", ""),
+        (r" at \d+\.\d+ ms", " at [TIME]"),
         (r"[ ]*\d+\.\d+ ms ", "       [TIME] "),
         (r"\d+(\.\d+)?(µs|ms|s)\b", "[TIME]"),
         (r"\(\d+\.\d+ s\)", "([TIME])"),

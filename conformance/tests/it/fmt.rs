@@ -69,6 +69,13 @@ fn the_canonical_form() {
 }
 
 #[test]
+fn all_shipped_files_have_their_canonical_form() {
+    for (path, text) in shipped() {
+        assert_eq!(formatted(&text), text, "run `conformance fmt {}`", path.display());
+    }
+}
+
+#[test]
 fn what_is_formatted_stays_as_it_is() {
     let once = formatted(UGLY);
     assert_eq!(formatted(&once), once);

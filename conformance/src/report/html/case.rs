@@ -91,11 +91,11 @@ fn attempt(out: &mut String, attempt: &Attempt) -> fmt::Result {
             if let Some(expected) = &problem.expected {
                 writeln!(out, "<tr><th>expected</th><td><code>{}</code></td></tr>", Text(expected))?;
             }
-            writeln!(
-                out,
-                "<tr><th>actual</th><td><code>{}</code></td></tr>\n</table>",
-                Text(&problem.actual)
-            )?;
+            writeln!(out, "<tr><th>actual</th><td><code>{}</code></td></tr>", Text(&problem.actual))?;
+            if let Some(place) = problem.place.and_then(|place| place.show(&attempt.transcript)) {
+                writeln!(out, "<tr><th>from</th><td>{}</td></tr>", Text(&place))?;
+            }
+            writeln!(out, "</table>")?;
         }
     }
     let places: Vec<Place> = attempt
