@@ -7,6 +7,8 @@ use std::str::FromStr;
 use mock_lsws::scenario::{Class, Scenario};
 use wildmatch::WildMatch;
 
+use crate::clauses::is_within;
+
 /// Conditions on a case; all of them have to hold.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -88,13 +90,6 @@ pub(crate) fn matches(pattern: &str, case: &Scenario) -> bool {
     let is_below = case.file_id.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     let glob = WildMatch::new(pattern);
     is_below || glob.matches(&case.id) || glob.matches(&case.file_id)
-}
-
-/// Whether the clause `known` is `asked` or a part of it: `lsapi 1.7.2` is within `lsapi 1.7`, `lsapi 1.70` is not.
-fn is_within(known: &str, asked: &str) -> bool {
-    let head = known.get(..asked.len());
-    head.is_some_and(|head| head.eq_ignore_ascii_case(asked))
-        && !known[asked.len()..].starts_with(char::is_alphanumeric)
 }
 
 /// One of several parts of a run, for machines that share the work: `2/3` is the second of three.

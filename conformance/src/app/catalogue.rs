@@ -20,7 +20,9 @@ pub(super) fn list(args: &SelectArgs) -> Result<(), Error> {
 
 pub(super) fn explain_cases(args: &SelectArgs) -> Result<(), Error> {
     let root = checkout::scenarios(args.scenarios.as_deref())?;
-    let clauses = Clauses::load(&root)?;
+    // A folder of one's own has no clauses, and its cases can be told all the same.
+    let has_clauses = Clauses::file(&root).exists();
+    let clauses = if has_clauses { Clauses::load(&root)? } else { Clauses::default() };
     let texts: Vec<String> = selected(args)?.iter().map(|case| explain(case, &clauses)).collect();
     print(&texts.join("\n"))
 }

@@ -12,11 +12,15 @@ use wildmatch::WildMatch;
 use super::{own_program, print, runtime, say};
 use crate::cli::MutantsArgs;
 use crate::mutants::{self, Bench, Findings, Mutant, MutantFile, MutantOutcome, MutantsError, Proof};
+use crate::report::{ReportError, can_be_written};
 use crate::subject::{Subject, Wishes};
 use crate::{Error, catalog, checkout, exit_code};
 
 /// Cases at a time for each processor: a broken application is waited for more than a sound one.
 const JOBS_PER_CPU: usize = 6;
+
+/// The name of the file that is standard output.
+const STDOUT: &str = "-";
 
 /// A name closer than this to the one typed is taken for the one meant.
 const SIMILAR: f64 = 0.8;
@@ -31,10 +35,12 @@ struct Report<'a> {
 
 pub(super) fn run(args: &MutantsArgs) -> Result<u8, Error> {
     let root = checkout::scenarios(args.scenarios.as_deref())?;
+    check(args)?;
     let catalogue = catalog::load(&root, &Declared::default())?;
     let file = MutantFile::load(&root, &catalogue)?;
+    let runtime = runtime()?;
     let flaws = match &file.host {
-        Some(host) => mutants::flaws_of(&Subject::load(host, &root)?)?,
+        Some(host) => runtime.block_on(mutants::flaws_of(&Subject::load(host, &root)?))?,
         None => Vec::new(),
     };
     let all = file.mutants(flaws)?;
@@ -50,36 +56,30 @@ pub(super) fn run(args: &MutantsArgs) -> Result<u8, Error> {
         spawner: &spawner,
     };
     let jobs = args.jobs.map_or_else(default_jobs, NonZeroUsize::get);
-    let runtime = runtime()?;
     let (findings, proof) = runtime.block_on(async {
         let bench = Bench::prepare(&chosen, &root, &wishes, &say).await?;
         let findings = mutants::run(&bench, &chosen, args.all_cases, jobs, &say, &progress).await?;
         let proof = Proof::of(&findings.mutants, &catalogue, &file.immune, &|case| bench.why_skipped(case));
         Ok::<_, Error>((findings, proof))
     })?;
+    let files = [&args.json, &args.markdown];
+    if files.iter().all(|file| file.as_deref() != Some(Path::new(STDOUT))) {
+        let mut text = mutants::summary(&findings);
+        if args.by_scenario {
+            text += &format!("\n{}", mutants::by_scenario(&proof));
+        }
+        if args.uncaught {
+            text += &format!("\n{}", mutants::uncaught(&proof));
+        }
+        print(&text)?;
+    }
     if let Some(path) = &args.markdown {
         write(path, &mutants::markdown(&findings))?;
     }
-    let json = || {
+    if let Some(path) = &args.json {
         // What is in it has names for keys.
         let report = Report { findings: &findings, scenarios: &proof };
-        serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
-    };
-    match &args.json {
-        Some(path) if path == Path::new("-") => print(&json())?,
-        path => {
-            if let Some(path) = path {
-                write(path, &json())?;
-            }
-            let mut text = mutants::summary(&findings);
-            if args.by_scenario {
-                text += &format!("\n{}", mutants::by_scenario(&proof));
-            }
-            if args.uncaught {
-                text += &format!("\n{}", mutants::uncaught(&proof));
-            }
-            print(&text)?;
-        }
+        write(path, &(serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"))?;
     }
     let is_caught = findings.mutants.iter().all(MutantOutcome::is_caught);
     Ok(if is_caught && (!args.uncaught || proof.is_whole()) { exit_code::PASSED } else { exit_code::FAILED })
@@ -108,7 +108,24 @@ fn progress(done: usize, total: usize) {
     }
 }
 
+/// Whether the files can be written: after minutes of running it would be too late to find out.
+fn check(args: &MutantsArgs) -> Result<(), Error> {
+    let failed = |path: &Path, source| Error::BadReport(ReportError { path: path.to_owned(), source });
+    for path in [&args.json, &args.markdown].into_iter().flatten().filter(|path| *path != Path::new(STDOUT)) {
+        can_be_written(path).map_err(|source| failed(path, source))?;
+    }
+    match &args.json {
+        Some(path) if args.markdown.as_ref() == Some(path) => {
+            Err(failed(path, io::Error::other("two reports would be written to it")))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn write(path: &Path, text: &str) -> Result<(), Error> {
+    if path == Path::new(STDOUT) {
+        return print(text);
+    }
     let failed = |source| MutantsError::NotWritten { path: path.to_owned(), source };
     std::fs::write(path, text).map_err(failed).map_err(Error::from)
 }

@@ -49,15 +49,19 @@ impl Clause {
         self.who != Who::Server
     }
 
-    /// Whether its id is `prefix` or below it: `lsapi 1` has `lsapi 1.3-4` and not `lsapi 10`, `W` has `W17`.
+    /// Whether its id is `prefix` or below it.
     #[must_use]
     pub fn is_within(&self, prefix: &str) -> bool {
-        let cuts_a_number = |rest: &str| {
-            prefix.ends_with(|last: char| last.is_ascii_digit())
-                && rest.starts_with(|next: char| next.is_ascii_digit())
-        };
-        self.id.strip_prefix(prefix).is_some_and(|rest| !cuts_a_number(rest))
+        is_within(&self.id, prefix)
     }
+}
+
+/// Whether the clause `id` is `prefix` or below it: `lsapi 1` has `lsapi 1.3-4` and not `lsapi 10`, `L` has `L17` and not
+/// `lsapi 1`. Letter case means nothing.
+pub(crate) fn is_within(id: &str, prefix: &str) -> bool {
+    let Some((head, rest)) = id.split_at_checked(prefix.len()) else { return false };
+    let is_cut = |is: fn(char) -> bool| prefix.ends_with(is) && rest.starts_with(is);
+    head.eq_ignore_ascii_case(prefix) && !is_cut(|c| c.is_ascii_digit()) && !is_cut(char::is_alphabetic)
 }
 
 impl Level {
@@ -90,7 +94,12 @@ mod tests {
         {
             assert!(clause(id).is_within(prefix), "{id} {prefix}");
         }
-        for (id, prefix) in [("lsapi 1.10-1", "lsapi 1.1"), ("lsapi 1.3-12", "lsapi 1.3-1"), ("W17", "S")] {
+        for (id, prefix) in [
+            ("lsapi 1.10-1", "lsapi 1.1"),
+            ("lsapi 1.3-12", "lsapi 1.3-1"),
+            ("W17", "S"),
+            ("lsapi 1.3-4", "L"),
+        ] {
             assert!(!clause(id).is_within(prefix), "{id} {prefix}");
         }
     }

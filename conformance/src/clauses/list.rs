@@ -56,8 +56,8 @@ impl Clauses {
             let text = text_of(&path)?;
             for clause in document::read(&path, &text).map_err(Error::BadClauses)? {
                 if all.find(&clause.id).is_some() {
-                    let number = clause.id.trim_start_matches("lsapi ");
-                    let second = text.rmatch_indices(number).next().map_or(0, |(at, _)| at);
+                    let begin = format!("* **{}**", clause.id.trim_start_matches("lsapi "));
+                    let second = text.rfind(&begin).unwrap_or_default();
                     let message = format!("there is a clause {} already", clause.id);
                     return Err(Error::BadClauses(FileError::at(&path, &text, second, &message)));
                 }

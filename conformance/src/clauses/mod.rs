@@ -8,5 +8,6 @@ mod clause;
 pub mod document;
 pub mod list;
 
+pub(crate) use clause::is_within;
 pub use clause::{Clause, Level, Who};
 pub use list::Clauses;

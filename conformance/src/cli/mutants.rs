@@ -46,7 +46,7 @@ pub struct MutantsArgs {
     /// Write everything found to this file as JSON; `-` is standard output, in place of the table
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Write the table to this file as Markdown
+    /// Write the table to this file as Markdown; `-` is standard output, in place of the table
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
     /// How many cases run at the same time [default: six per processor]

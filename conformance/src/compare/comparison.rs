@@ -61,7 +61,8 @@ impl Comparison {
     pub fn slower(&self) -> impl Iterator<Item = (&Row, &Side, &Side)> {
         let passed = |side: &Side| side.outcome == Outcome::Passed;
         self.in_both().filter(move |(_, a, b)| {
-            let is_much = b.duration >= a.duration * TIMES_SLOWER && b.duration >= a.duration + SLOWER_BY;
+            let is_much = b.duration >= a.duration.saturating_mul(TIMES_SLOWER)
+                && b.duration >= a.duration.saturating_add(SLOWER_BY);
             passed(a) && passed(b) && is_much
         })
     }

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::comparison::{Comparison, Row, cell, columns};
 use super::result::{Outcome, Side};
-use crate::report::RunDocument;
+use crate::report::{RunDocument, visible};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -35,7 +35,7 @@ pub fn text(comparison: &Comparison, [a, b]: [(&str, &RunDocument); 2], all: boo
                 writeln!(text, "  {:width$}  {} -> {}", row.id, word(a.outcome, WORD), word(b.outcome, 0));
             for (letter, side) in [("A", a), ("B", b)] {
                 if let Some(problem) = &side.problem {
-                    let _ = writeln!(text, "      {letter}: {problem}");
+                    let _ = writeln!(text, "      {letter}: {}", visible(problem));
                 }
             }
         }
@@ -48,7 +48,7 @@ pub fn text(comparison: &Comparison, [a, b]: [(&str, &RunDocument); 2], all: boo
         for (row, side) in only {
             let _ = writeln!(text, "  {}  {}", word(side.outcome, WORD), row.id);
             if let Some(problem) = &side.problem {
-                let _ = writeln!(text, "      {problem}");
+                let _ = writeln!(text, "      {}", visible(problem));
             }
         }
     }

@@ -47,7 +47,7 @@ pub struct RunStarted {
     pub subject: String,
     /// Which cases, in words.
     pub selection: String,
-    /// How many case results there will be; `None` when the run goes on until a case fails.
+    /// How many case results there will be, fewer if a run of several rounds is stopped; `None` when the run goes on until a case fails.
     pub cases: Option<usize>,
     /// How many run at the same time.
     pub jobs: usize,

@@ -39,21 +39,42 @@ pub fn canonical(path: &Path, text: &str) -> Result<String, FormatError> {
     keep_head_comment(root);
     table(root, is_scenario.then_some(&HEAD), is_scenario, false);
     let formatted = format!("{}\n", document.to_string().trim_start_matches('\n').trim_end_matches('\n'));
-    let meaning = |text: &str| toml::from_str::<toml::Table>(text).ok();
-    if meaning(text) != meaning(&formatted) {
+    let meaning = |text: &str| toml::from_str(text).ok().map(toml::Value::Table);
+    if !meaning(text).zip(meaning(&formatted)).is_some_and(|(before, after)| is_same(&before, &after)) {
         return Err(FormatError::Changed(path.display().to_string()));
     }
     Ok(if formatted == "\n" { String::new() } else { formatted })
 }
 
+/// Whether two values are the same; not-a-number is itself here.
+fn is_same(a: &toml::Value, b: &toml::Value) -> bool {
+    use toml::Value::{Array, Float, Table};
+    match (a, b) {
+        (Table(a), Table(b)) => {
+            a.len() == b.len()
+                && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| is_same(value, other)))
+        }
+        (Array(a), Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b)),
+        (Float(a), Float(b)) => a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()),
+        (a, b) => a == b,
+    }
+}
+
 /// A comment at the top with an empty line below is about the file: it stays there, whichever key comes first.
 fn keep_head_comment(root: &mut Table) {
     let mut file = String::new();
-    let first = root.iter_mut().next();
-    if let Some((mut key, Item::Value(_))) = first {
-        let (about_file, about_key) = comments::file_and_key(&raw(key.leaf_decor().prefix()));
-        key.leaf_decor_mut().set_prefix(about_key);
-        file = about_file;
+    let mut next = root.iter_mut().next();
+    while let Some((mut key, item)) = next {
+        next = match item {
+            Item::Value(_) => {
+                let (about_file, about_key) = comments::file_and_key(&raw(key.leaf_decor().prefix()));
+                key.leaf_decor_mut().set_prefix(about_key);
+                file = about_file;
+                None
+            }
+            Item::Table(table) if table.is_dotted() => table.iter_mut().next(),
+            _ => None,
+        };
     }
     if !file.is_empty() {
         root.decor_mut().set_prefix(file);

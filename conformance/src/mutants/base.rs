@@ -79,9 +79,11 @@ impl Bench {
         let keeper = keeper.map_err(std::io::Error::other).map_err(failed)?;
         let folder = keeper.make_folder(&temporary()).await.map_err(std::io::Error::other).map_err(failed)?;
         for (name, text) in PROGRAMS {
-            fs::write(folder.join(name), text).map_err(failed)?;
+            let path = folder.join(name);
+            fs::write(&path, text).map_err(failed)?;
+            // The subjects' user reads them, whatever the mask of whoever runs this takes away.
+            fs::set_permissions(&path, Permissions::from_mode(0o644)).map_err(failed)?;
         }
-        // The subjects' user reads them.
         fs::set_permissions(&folder, Permissions::from_mode(0o755)).map_err(failed)?;
         let mut bench = Self {
             bases: BTreeMap::new(),
@@ -148,9 +150,9 @@ impl Bench {
         self.bases.values()
     }
 
-    /// How cases run against `mutant`, which is made from `base`.
+    /// How cases run against `mutant`, which is made from `base`; one that fails is tried again so many times.
     #[must_use]
-    pub fn plan_of_mutant(&self, base: &Base, mutant: &Mutant, timeout: Duration) -> Plan {
+    pub fn plan_of_mutant(&self, base: &Base, mutant: &Mutant, timeout: Duration, retries: u32) -> Plan {
         let sound = base.subject.clone();
         let (subject, log_changes) = match &mutant.breakage {
             Breakage::Damage(damage) => {
@@ -166,7 +168,7 @@ impl Bench {
             Breakage::Log(changes) => (sound, changes.clone()),
             Breakage::Flaw(flaw) => (sound.told(&[OPTION, flaw]), Vec::new()),
         };
-        Plan { subject, log_changes, ..self.plan(base, timeout, 0) }
+        Plan { subject, log_changes, ..self.plan(base, timeout, retries) }
     }
 
     /// How cases run against `base`; one that fails is tried again so many times.

@@ -71,6 +71,17 @@ pub enum Said {
     Skipped(String),
     /// It fails although nothing is broken.
     Useless,
+    /// The runner could not run it, because: that says nothing about the application.
+    NotRun(String),
+}
+
+impl Said {
+    fn not_run(&self) -> Option<&str> {
+        match self {
+            Self::NotRun(reason) => Some(reason),
+            _ => None,
+        }
+    }
 }
 
 impl MutantOutcome {
@@ -102,6 +113,9 @@ impl MutantOutcome {
                 }
                 _ if asked.is_empty() => missed.push(why("there is no such case")),
                 _ if asked.iter().any(|(_, said)| *said == Said::Passed) => missed.push(why("passes")),
+                _ if let Some(reason) = asked.iter().find_map(|(_, said)| said.not_run()) => {
+                    missed.push(why(&format!("could not be run: {reason}")));
+                }
                 _ => missed.push(why("fails although nothing is broken")),
             }
         }
@@ -132,5 +146,34 @@ impl MutantOutcome {
     #[must_use]
     pub const fn is_skipped(&self) -> bool {
         self.missed.is_empty() && self.first.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use mock_lsws::scenario::{Declared, parse_cases};
+
+    use super::*;
+    use crate::mutants::Breakage;
+
+    #[test]
+    fn a_case_that_could_not_be_run_has_noticed_nothing() {
+        let text = "title = \"t\"\nclass = \"must\"\nspec = [\"W01\"]\nwhy = \"w\"\n\
+            [start]\nmode = \"worker\"\nrole = \"hello\"\n[[step]]\nrequest = {}\n";
+        let case = parse_cases("wire/a", Path::new("a.toml"), text, &Declared::default()).unwrap().remove(0);
+        let mutant = Mutant {
+            name: "m".into(),
+            what: "w".into(),
+            subject: "s".into(),
+            breakage: Breakage::Flaw("f".into()),
+            cases: Vec::new(),
+            caught_by: vec!["wire/a".into()],
+        };
+        let outcome = MutantOutcome::judge(&mutant, &[(&case, Said::NotRun("no folder".into()))]);
+        assert!(!outcome.is_caught() && outcome.tried.is_empty() && outcome.failed.is_empty());
+        assert_eq!(outcome.missed[0].why, "could not be run: no folder");
+        assert!(MutantOutcome::judge(&mutant, &[(&case, Said::Failed("x".into()))]).is_caught());
     }
 }

@@ -21,7 +21,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// How much longer than with the sound application a case may take with a broken one: so many times, and this.
 const LONGER: (u32, Duration) = (2, Duration::from_secs(4));
 
-/// How often a case that fails although nothing is broken is tried again: what is sound passes.
+/// How often a case that fails is tried again: a sound application passes then, a broken one fails again. What fails once
+/// because the machine is busy says nothing about either.
 const RETRIES: u32 = 1;
 
 /// What has been found out.
@@ -84,7 +85,10 @@ pub async fn run(
     say(&format!("{} cases against {} sound applications first", tasks.len(), bases.len()));
     let sound = do_all(tasks, jobs, progress).await?;
     let unsound = sound.iter().filter_map(|((of, _), result)| {
-        let found = found(result)?;
+        let found = match &result.verdict {
+            Verdict::Error { message } => message.clone(),
+            _ => found(result)?,
+        };
         Some(Unsound { subject: bases.get(*of)?.name.clone(), id: result.id.clone(), found })
     });
     let unsound = unsound.collect();
@@ -92,7 +96,7 @@ pub async fn run(
     let mut tasks = Vec::new();
     for (at, (mutant, (of, cases))) in mutants.iter().zip(&tried).enumerate() {
         let Some(base) = bases.get(*of) else { continue };
-        let plan = Arc::new(bench.plan_of_mutant(base, mutant, TIMEOUT));
+        let plan = Arc::new(bench.plan_of_mutant(base, mutant, TIMEOUT, RETRIES));
         for &case in cases {
             let (Some(scenario), Some(sound)) = (base.catalogue.get(case), sound.get(&(*of, case))) else {
                 continue;
@@ -139,7 +143,10 @@ fn hurried(scenario: &Scenario, sound: Duration) -> Scenario {
 fn said(sound: &CaseResult, broken: Option<&CaseResult>) -> Said {
     match (&sound.verdict, broken) {
         (Verdict::Skipped { reason }, _) => Said::Skipped(reason.clone()),
-        (Verdict::Passed | Verdict::Flaky, Some(broken)) => found(broken).map_or(Said::Passed, Said::Failed),
+        (Verdict::Passed | Verdict::Flaky, Some(broken)) => match &broken.verdict {
+            Verdict::Error { message } => Said::NotRun(message.clone()),
+            _ => found(broken).map_or(Said::Passed, Said::Failed),
+        },
         _ => Said::Useless,
     }
 }
@@ -156,7 +163,6 @@ fn found(result: &CaseResult) -> Option<String> {
             let problem = attempt.and_then(|attempt| attempt.failures().next()?.problems.first());
             Some(problem.map_or_else(String::new, in_words))
         }
-        Verdict::Error { message } => Some(message.clone()),
         _ => None,
     }
 }

@@ -10,9 +10,9 @@ def forget():
     """Removes this folder from where modules are looked for, and the module that should have been found instead of it."""
     here = os.path.dirname(__file__)
     sys.path[:] = [folder for folder in sys.path if folder != here]
-    left = os.environ.pop("PYTHONPATH").split(":")[1:]
-    if left != [""]:
-        os.environ["PYTHONPATH"] = ":".join(left)
+    _, was_set, left = os.environ.pop("PYTHONPATH").partition(":")
+    if was_set:
+        os.environ["PYTHONPATH"] = left
     del sys.modules["sitecustomize"]
     try:
         import sitecustomize

@@ -38,7 +38,8 @@ def main(changes, words):
         # Python imports `sitecustomize`, which is beside this file, and that runs it and takes away its traces.
         env[b"MUTANT"] = changes["inside"].encode()
         here = os.path.dirname(os.path.abspath(__file__)).encode()
-        env[b"PYTHONPATH"] = here + b":" + env.get(b"PYTHONPATH", b"")
+        # An empty part would be the current folder.
+        env[b"PYTHONPATH"] = b":".join(filter(None, [here, env.get(b"PYTHONPATH")]))
     names = {"env": env, "words": words}
     exec(changes["before"], names)
     # These two Python has changed for itself.

@@ -7,6 +7,7 @@ use super::model::{Breakage, Mutant};
 use super::outcome::{MutantOutcome, Unsound};
 use super::proof::Proof;
 use super::run::Findings;
+use crate::report::markdown_inline;
 
 /// Cases of no use that are listed before the rest is only counted.
 const MOST: usize = 20;
@@ -71,7 +72,7 @@ pub fn markdown(findings: &Findings) -> String {
     let mut text = "| mutant | what is broken | caught by | fails |\n|---|---|---|---|\n".to_owned();
     for outcome in &findings.mutants {
         let cells = [&outcome.name, &outcome.what, &caught(outcome), &share(outcome)]
-            .map(|cell| cell.replace('|', "\\|"));
+            .map(|cell| markdown_inline(cell));
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     text

@@ -171,7 +171,7 @@ impl Damager {
                     length.reverse();
                 }
             }
-            (Damage::Chatty, _) => return chatty(header, Some(ty), packet),
+            (Damage::Chatty, _) => return chatty(header, ty, packet),
             _ => {}
         }
         packet
@@ -188,19 +188,19 @@ fn no_headers(packet: &[u8]) -> Vec<u8> {
 }
 
 /// What a server has to put up with around `packet`.
-fn chatty(header: &PacketHeader, ty: Option<PacketType>, mut packet: Vec<u8>) -> Vec<u8> {
+fn chatty(header: &PacketHeader, ty: PacketType, mut packet: Vec<u8>) -> Vec<u8> {
     let note = [&PacketHeader::new(PacketType::StderrStream, 5).encode()[..], b"note\n"].concat();
     let empty = PacketHeader::new(PacketType::RespStream, 0).encode();
     match ty {
-        Some(PacketType::ReqReceived) => [&packet[..], &note].concat(),
-        Some(PacketType::RespHeader) => {
+        PacketType::ReqReceived => [&packet[..], &note].concat(),
+        PacketType::RespHeader => {
             let status = packet.get_mut(HEADER_LEN + 4..).and_then(|payload| payload.first_chunk_mut::<4>());
             if let Some(field) = status.filter(|field| header.order().i32_from(**field) == 200) {
                 *field = [0; 4];
             }
             [&packet[..], &note, &empty].concat()
         }
-        Some(PacketType::RespStream | PacketType::RespEnd) => [&note[..], &empty, &packet].concat(),
+        PacketType::RespStream | PacketType::RespEnd => [&note[..], &empty, &packet].concat(),
         _ => packet,
     }
 }

@@ -61,9 +61,9 @@ pub(crate) fn failure_block(result: &CaseResult, attempt: &Attempt) -> String {
     String::from_utf8_lossy(&block).into_owned()
 }
 
-/// A line of an application's log, with what would move the cursor or change colours made visible.
-fn visible(line: &str) -> String {
-    let is_control = |c: char| c.is_control() && c != '\t';
+/// What an application has said, with what would move the cursor or change colours made visible.
+pub(crate) fn visible(line: &str) -> String {
+    let is_control = |c: char| c.is_control() && c != '\t' && c != '\n';
     let show = |c: char| if is_control(c) { c.escape_default().to_string() } else { c.to_string() };
     line.chars().map(show).collect()
 }
@@ -89,13 +89,13 @@ fn problems(out: &mut impl Write, failure: &Failure, transcript: &[EntryRecord])
         match &problem.expected {
             Some(expected) => {
                 writeln!(out, "     {BAD}{}{BAD:#}", problem.field)?;
-                writeln!(out, "       expected: {expected}")?;
-                writeln!(out, "       actual:   {}", problem.actual)?;
+                writeln!(out, "       expected: {}", visible(expected))?;
+                writeln!(out, "       actual:   {}", visible(&problem.actual))?;
                 if let Some(column) = first_difference(expected, &problem.actual) {
                     writeln!(out, "                 {:column$}{BAD}^{BAD:#} here they begin to differ", "")?;
                 }
             }
-            None => writeln!(out, "     {BAD}{}{BAD:#}: {}", problem.field, problem.actual)?,
+            None => writeln!(out, "     {BAD}{}{BAD:#}: {}", problem.field, visible(&problem.actual))?,
         }
         if let Some(place) = problem.place.and_then(|place| place.show(transcript)) {
             writeln!(out, "       from:     {place}")?;

@@ -18,13 +18,14 @@ mod text;
 
 pub(crate) use area::split as area_and_name;
 pub use document::{DocumentError, RunDocument};
-pub(crate) use failure::{failure_block, headline};
+pub(crate) use failure::{failure_block, headline, visible};
 pub use html::HtmlReport;
 pub use json::{JsonLines, JsonReport};
 pub use junit::JunitReport;
 pub use markdown::MarkdownReport;
 pub(crate) use markdown::inline as markdown_inline;
 pub use progress::Progress;
+pub(crate) use reports::can_be_written;
 pub use reports::{Format, Report, ReportError, ReportTarget, Reports};
 pub use tap::TapReport;
 pub use text::TextReport;

@@ -82,9 +82,9 @@ const STDOUT: &str = "standard output";
 #[error("the report {path} cannot be written", path = .path.display())]
 pub struct ReportError {
     /// The file, or `standard output`.
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Why.
-    source: io::Error,
+    pub(crate) source: io::Error,
 }
 
 /// One report and where it goes.
@@ -112,13 +112,8 @@ impl Reports {
             if targets.iter().skip(index + 1).any(|other| other.file == target.file) {
                 return Err(wrong(io::Error::other("two reports would be written to it")));
             }
-            let Some(file) = &target.file else { continue };
-            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-            match File::options().write(true).open(file) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    folder.unwrap_or(Path::new(".")).read_dir().map_err(wrong)?;
-                }
-                opened => drop(opened.map_err(wrong)?),
+            if let Some(file) = &target.file {
+                can_be_written(file).map_err(wrong)?;
             }
         }
         Ok(())
@@ -189,6 +184,20 @@ fn report(format: Format, out: impl Write + Send + 'static, verbosity: u8) -> Bo
         Format::Markdown => Box::new(MarkdownReport::new(out)),
         Format::Html => Box::new(HtmlReport::new(out)),
         Format::Text => Box::new(TextReport::new(out, verbosity)),
+    }
+}
+
+/// Whether the file `path` can be written, as far as that shows without making or changing it.
+///
+/// # Errors
+/// Why it cannot.
+pub(crate) fn can_be_written(path: &Path) -> io::Result<()> {
+    match File::options().write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            folder.unwrap_or(Path::new(".")).read_dir().map(drop)
+        }
+        opened => opened.map(drop),
     }
 }
 

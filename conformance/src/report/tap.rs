@@ -1,6 +1,6 @@
 //! The run in the Test Anything Protocol, version 14, a case as soon as it is over.
 //!
-//! Cases are numbered as they finish. The last test point is the run itself, so that what is wrong beyond single cases is
+//! Cases are numbered as they finish, and the plan is the last line: a run of several rounds may stop in any of them. The last test point is the run itself, so that what is wrong beyond single cases is
 //! seen too. Diagnostics are YAML; their values are written as JSON, which YAML includes.
 
 use std::io::{self, Write};
@@ -20,22 +20,16 @@ pub struct TapReport<W> {
     out: W,
     /// Test points so far.
     number: usize,
-    /// The plan has been written already.
-    is_planned: bool,
 }
 
 impl<W: Write> TapReport<W> {
     /// To `out`.
     pub const fn new(out: W) -> Self {
-        Self { out, number: 0, is_planned: false }
+        Self { out, number: 0 }
     }
 
     fn begin(&mut self, run: &RunStarted) -> io::Result<()> {
         writeln!(self.out, "TAP version 14")?;
-        if let Some(cases) = run.cases {
-            self.is_planned = true;
-            writeln!(self.out, "1..{}", cases + 1)?;
-        }
         let RunStarted { tool, subject, selection, whole_command, .. } = run;
         for line in [format!("{tool}: {subject}, {selection}"), format!("again: {whole_command}")] {
             writeln!(self.out, "# {}", one_line(&line))?;
@@ -98,10 +92,7 @@ impl<W: Write> TapReport<W> {
             ("exit_code", json!(summary.exit_code)),
             ("remarks", json!(remarks)),
         ])?;
-        if !self.is_planned {
-            writeln!(self.out, "1..{}", self.number)?;
-        }
-        Ok(())
+        writeln!(self.out, "1..{}", self.number)
     }
 
     fn point(&mut self, is_ok: bool, what: &str, directive: Option<&str>) -> io::Result<()> {

@@ -86,14 +86,20 @@ fn find(response: &Response, spot: Spot) -> Option<(&Packet, usize)> {
             let before: usize = response.headers.iter().take(line).map(|header| header.line.len() + 1).sum();
             let header = response.headers.get(line)?;
             let start = HEAD_LEN + 2 * response.headers.len() + before;
-            let value = header.line.len().checked_sub(header.value.len())?;
-            let byte = byte.map_or(0, |byte| value + byte);
+            let byte = byte.map_or(0, |byte| value_at(&header.line) + byte);
             Some((of_type(PacketType::RespHeader).next()?, start + byte))
         }
         Spot::Body(byte) => nth_byte(of_type(PacketType::RespStream), byte),
         Spot::Stderr(byte) => nth_byte(of_type(PacketType::StderrStream), byte),
         Spot::Packet(wanted, number) => Some((of_type(wanted).nth(number)?, 0)),
     }
+}
+
+/// Where the value begins in a header line: it is taken without the blanks around it.
+fn value_at(line: &[u8]) -> usize {
+    let colon = line.iter().position(|&byte| byte == b':').unwrap_or_default();
+    let behind = line.get(colon + 1..).unwrap_or_default();
+    line.len() - behind.trim_ascii_start().len()
 }
 
 /// The packet that has this byte of all payloads together; the end of the last one if there are fewer.
@@ -155,6 +161,7 @@ mod tests {
         assert_eq!(found(Spot::Status), Some((0, 12, Some(200))));
         assert_eq!(found(Spot::Header { line: 1, byte: None }), Some((0, 25, Some(b'C'))));
         assert_eq!(found(Spot::Header { line: 1, byte: Some(2) }), Some((0, 30, Some(b'f'))));
+        assert_eq!(value_at(b"C:  def  "), 4, "blanks behind it are none of its concern");
         assert_eq!(found(Spot::Body(0)), Some((1, 8, Some(b'a'))));
         assert_eq!(found(Spot::Body(3)), Some((3, 8, Some(b'd'))));
         assert_eq!(found(Spot::Body(5)), Some((3, 10, None)), "behind the last byte");

@@ -127,6 +127,21 @@ fn everything_that_differs_is_told() {
 }
 
 #[test]
+fn words_of_an_application_move_no_cursor_and_no_time_is_too_long() {
+    let mut file = json(&second()).replace("no temporary folder", "no \\u001b[31mfolder\\u0007");
+    file = file
+        .replace("\"seconds\": 0.5", "\"seconds\": 1e19")
+        .replace("\"seconds\": 0.01", "\"seconds\": 1e19");
+    let run = compare([("a.json", file.clone()), ("b.json", file)], &["--all"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let run = compare(
+        [("a.json", json(&first())), ("b.json", json(&second()).replace("no temporary", "no\\u001b[31m"))],
+        &[],
+    );
+    assert!(run.stdout.contains(r"no\u{1b}[31m folder"), "{}", run.stdout);
+}
+
+#[test]
 fn all_cases_can_be_listed() {
     insta::assert_snapshot!(compared(&first(), &second(), &["--all"]).stdout);
 }

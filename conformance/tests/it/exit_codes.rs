@@ -70,6 +70,9 @@ fn two_when_the_command_line_is_wrong() {
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("there is no subject `nobody`"), "{}", run.stderr);
     assert_eq!(support::run(["list", "--scenarios", "/nonexistent"]).code, Some(2));
+    let own = folder(&[("mine", &scenario("worker", "hello", "[[step]]\nrequest = {}\n"))]);
+    let explained = support::run(["explain", "--scenarios", own.path().to_str().unwrap()]);
+    assert_eq!(explained.code, Some(0), "a folder of one's own has no list of clauses: {}", explained.stderr);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::support::{self, Run};
 
@@ -118,6 +119,44 @@ fn a_start_that_goes_wrong_is_one_of_what_can_be_broken() {
     let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
     let found = json["mutants"][0]["noticed"][0]["found"].as_str().unwrap();
     assert_eq!(found, "body: expected \"given there\", got \"changed None\"");
+}
+
+/// What Python says of itself, started as it is or (`inside`) with something done in it, with `path` as PYTHONPATH.
+fn python(inside: bool, path: Option<&str>) -> String {
+    const PYTHON: &str = "/usr/bin/python3";
+    const SAY: &str = "import os, sys; print(sys.path, sorted(os.environ.items()), os.environ.get('DONE'))";
+    let mut command = Command::new(PYTHON);
+    command.current_dir("/").env_clear().envs(path.map(|path| ("PYTHONPATH", path)));
+    if inside {
+        let start = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mutants/start.py");
+        let changes = r#"{"without_env": [], "env": {}, "without_options": [], "args": [], "before": "",
+            "inside": "import sys; sys.stderr.write('done')"}"#;
+        command.args(["-I", "-S", "-B"]).arg(start).args([changes, PYTHON]);
+    }
+    let output = command.args(["-B", "-c", SAY]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), if inside { "done" } else { "" });
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_is_done_inside_leaves_no_trace() {
+    for path in [None, Some("/nowhere"), Some("/nowhere:/elsewhere")] {
+        assert_eq!(python(true, path), python(false, path), "PYTHONPATH {path:?}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_written_are_told_before_anything_runs() {
+    let folder = folder(&drop_end());
+    for files in
+        [&["--json", "/nonexistent/x"][..], &["--markdown", "/"], &["--json", "-", "--markdown", "-"]]
+    {
+        let run = mutants(&folder, files);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{files:?}: {}", run.stderr);
+        assert!(!run.stderr.contains("sound applications"), "{}", run.stderr);
+    }
+    let run = mutants(&folder, &["--markdown", "-"]);
+    assert!(run.stdout.starts_with("| mutant |"), "{}", run.stdout);
 }
 
 #[test]

@@ -239,7 +239,8 @@ fn tap_that_a_parser_reads() {
     insta::assert_snapshot!(text);
     let statements = TapParser::new().parse(&text).unwrap();
     let points: Vec<&TapTest<'_>> = statements.iter().filter_map(point).collect();
-    assert_eq!(statements[0], TapStatement::Plan(TapPlan { count: 13, reason: None }));
+    // In a run of several rounds nobody knows how many there will be.
+    assert_eq!(statements.last(), Some(&TapStatement::Plan(TapPlan { count: 13, reason: None })));
     assert_eq!(points.len(), 13);
     let told: Vec<_> = points.iter().map(|point| (point.result, directive(point))).collect();
     let skip = |reason: &'static str| (true, Some(("skip", reason)));
@@ -250,16 +251,6 @@ fn tap_that_a_parser_reads() {
     assert_eq!(points[2].desc, Some("wire/failed"));
     assert!(points[2].yaml.contains(&"again: \"conformance run wire/failed\""), "{:?}", points[2].yaml);
     assert!(points[0].yaml.is_empty());
-}
-
-#[test]
-fn tap_whose_number_of_cases_is_not_known_has_its_plan_at_the_end() {
-    let mut events = events();
-    let Event::RunStarted(run) = &mut events[0] else { panic!() };
-    run.cases = None;
-    let text = tap_of(&events);
-    assert!(text.ends_with("\n1..13\n"), "{text}");
-    assert_eq!(TapParser::new().parse(&text).unwrap().iter().filter_map(point).count(), 13);
 }
 
 fn point<'a, 'b>(statement: &'b TapStatement<'a>) -> Option<&'b TapTest<'a>> {

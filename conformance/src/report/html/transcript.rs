@@ -9,7 +9,7 @@ use crate::event::Place;
 
 /// Bytes a line.
 const WIDTH: usize = 16;
-/// Lines of bytes of an entry; the one that is marked is among them.
+/// Lines of bytes of an entry; the first that is marked is among them.
 const LINES: usize = 64;
 /// Lines before the marked one.
 const BEFORE: usize = 8;
@@ -84,7 +84,7 @@ fn lines(out: &mut String, lines: &[String]) -> fmt::Result {
 fn hexdump(out: &mut String, hex: &str, length: usize, marks: &[usize]) -> fmt::Result {
     let pairs: Vec<&str> =
         hex.as_bytes().chunks_exact(2).map(|pair| str::from_utf8(pair).unwrap_or("??")).collect();
-    let first_mark = marks.first().map_or(0, |mark| mark / WIDTH);
+    let first_mark = marks.iter().min().map_or(0, |mark| mark / WIDTH);
     let from = if first_mark < LINES { 0 } else { first_mark - BEFORE };
     if from > 0 {
         writeln!(out, "... {} bytes before", from * WIDTH)?;
