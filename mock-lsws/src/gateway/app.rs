@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::app_request::AppRequest;
+use super::applications::Means;
 use super::exchange::Exchange;
-use super::launcher::Launcher;
 use super::limit::{ConnLimit, Then};
 use super::pool::{Alarm, Pool};
 use super::processes::Processes;
@@ -57,12 +57,8 @@ impl Gateway {
     ///
     /// # Errors
     /// When the socket cannot be made.
-    pub(crate) async fn start(
-        config: ExternalApp,
-        launcher: Arc<Launcher>,
-        timing: Timing,
-        log: ServerLog,
-    ) -> Result<Arc<Self>, GatewayError> {
+    pub(crate) async fn start(config: ExternalApp, means: Means) -> Result<Arc<Self>, GatewayError> {
+        let Means { launcher, timing, log } = means;
         let processes = Processes::new(&config, launcher, timing, log.clone()).await?;
         let limit = ConnLimit::new(config.effective_max_conns(), config.retry_timeout);
         let pool = Pool::new(limit, log.clone());

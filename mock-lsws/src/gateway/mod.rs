@@ -5,6 +5,7 @@
 
 mod app;
 mod app_request;
+mod applications;
 mod body;
 mod exchange;
 mod failure;
@@ -18,9 +19,9 @@ mod processes;
 mod sending;
 mod tap;
 
-pub(crate) use app::Gateway;
 pub use app::{GatewayError, Timing};
 pub use app_request::ExchangeRecord;
 pub(crate) use app_request::{AppRequest, Dispatch};
+pub(crate) use applications::{Applications, Means};
 pub(crate) use exchange::Exchange;
 pub use launcher::Launcher;

@@ -146,7 +146,7 @@ impl Client<'_> {
         delivery: &mut Delivery<'_>,
         exchanges: &mut Vec<ExchangeRecord>,
     ) -> io::Result<Option<Vec<u8>>> {
-        let Some(gateway) = self.front.gateways.get(app) else {
+        let Some(gateway) = self.front.applications.get(app) else {
             return delivery.page(503).await.map(|()| None);
         };
         // A body that is still on its way when a WSGI context takes the request: the real server has given up on the

@@ -1,13 +1,11 @@
 //! What all client connections share.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use super::access_log::AccessLog;
 use super::record::Observer;
 use crate::config::HttpLimits;
-use crate::gateway::Gateway;
+use crate::gateway::Applications;
 use crate::journal::ServerLog;
 use crate::route::Router;
 
@@ -15,8 +13,7 @@ use crate::route::Router;
 #[derive(Debug)]
 pub(crate) struct Front {
     pub(crate) router: Router,
-    /// By the name of the application.
-    pub(crate) gateways: HashMap<String, Arc<Gateway>>,
+    pub(crate) applications: Applications,
     pub(crate) limits: HttpLimits,
     /// What applications are told instead of the address a client connected to.
     pub(crate) announced: Option<SocketAddr>,

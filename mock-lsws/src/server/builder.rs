@@ -1,13 +1,12 @@
 //! What a mock server is made of.
 
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{MockServer, ServeError};
 use crate::config::ServerConfig;
-use crate::gateway::{Gateway, Launcher, Timing};
+use crate::gateway::{Applications, Launcher, Means, Timing};
 use crate::http::{AccessLog, Front, Observer, RequestRecord};
 use crate::journal::ServerLog;
 use crate::route::Router;
@@ -97,17 +96,13 @@ impl MockServerBuilder {
         let address =
             listener.local_addr().map_err(|source| ServeError::Listen { address: self.address, source })?;
         let launcher = Arc::new(self.launcher);
-        let mut gateways = HashMap::new();
-        for app in &self.config.apps {
-            let gateway =
-                Gateway::start(app.clone(), Arc::clone(&launcher), self.timing, self.log.clone()).await?;
-            gateways.insert(app.name.clone(), gateway);
-        }
+        let means = Means { launcher: Arc::clone(&launcher), timing: self.timing, log: self.log.clone() };
+        let applications = Applications::start(&self.config, &means).await?;
         let front = Front {
             limits: self.config.limits,
             announced: self.config.announced,
             router: Router::new(Arc::new(self.config))?,
-            gateways,
+            applications,
             log: self.log,
             access_log: self.access_log,
             observer: self.observer,

@@ -72,9 +72,7 @@ impl MockServer {
         self.stopping.send_replace(true);
         // The task keeps the grace period itself; a panic in it has been reported where it happened.
         let _ = (&mut self.accepting).await;
-        for gateway in self.front.gateways.values() {
-            gateway.stop().await;
-        }
+        self.front.applications.stop().await;
         match self.launcher.as_ref() {
             Launcher::Here => Vec::new(),
             Launcher::Spawner(spawner) => spawner.end_all().await.unwrap_or_else(|error| {
