@@ -40,6 +40,7 @@ pub struct AppCommand {
     log: AppLog,
     limits: Vec<(Resource, Rlimit)>,
     user: Option<User>,
+    may_switch_user: bool,
 }
 
 /// Where descriptor 2 of the application leads.
@@ -80,6 +81,7 @@ impl AppCommand {
             log: AppLog::default(),
             limits: Vec::new(),
             user: None,
+            may_switch_user: true,
         }
     }
 
@@ -172,10 +174,22 @@ impl AppCommand {
         self
     }
 
+    /// Sets whether an application that runs as root may become another user. It may unless this says otherwise.
+    #[must_use]
+    pub fn may_switch_user(mut self, may: bool) -> Self {
+        self.may_switch_user = may;
+        self
+    }
+
     /// The binary.
     #[must_use]
     pub fn program(&self) -> &Path {
         &self.program
+    }
+
+    /// The binary and its arguments.
+    pub(crate) fn words(&self) -> Vec<OsString> {
+        std::iter::once(self.program.clone().into_os_string()).chain(self.args.iter().cloned()).collect()
     }
 
     /// The last configured value of `key`.
@@ -214,19 +228,18 @@ impl AppCommand {
             closed_input: self.closed_input,
             env: self.environment(),
             directory: self.working_directory().into_os_string(),
+            log_file: self.configured(environment::LOG_FILE).map(OsStr::to_os_string),
             umask: self.umask,
             nice: self.nice,
+            may_switch_user: self.may_switch_user,
             limits: limits.collect(),
             user: self.user.clone().map(|user| (user.uid, user.gid, user.groups)),
         })
     }
 
-    /// Opens what becomes descriptor 2.
+    /// Opens what becomes descriptor 2, unless LS_STDERR_LOG names something else: that is the process's to open.
     pub(crate) fn open_log(&self) -> Result<OwnedFd, CommandError> {
-        let log = match self.configured(environment::LOG_FILE) {
-            Some(path) => &AppLog::Append(path.into()),
-            None => &self.log,
-        };
+        let log = if self.configured(environment::LOG_FILE).is_some() { &AppLog::Inherit } else { &self.log };
         let error = |path: &Path| {
             let path = path.to_path_buf();
             move |source| CommandError::Log { path, source }

@@ -23,6 +23,8 @@ pub struct AppProcess {
     pid: Pid,
     pidfd: AsyncFd<OwnedFd>,
     exit: Option<Exit>,
+    /// It outlives this.
+    is_left: bool,
 }
 
 impl AppProcess {
@@ -43,7 +45,7 @@ impl AppProcess {
             crate::sys::watch(pidfd)
         };
         match open() {
-            Ok(pidfd) => Ok(Self { pid, pidfd, exit: None }),
+            Ok(pidfd) => Ok(Self { pid, pidfd, exit: None, is_left: false }),
             Err(source) => {
                 kill_session(pid);
                 let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
@@ -95,8 +97,21 @@ impl AppProcess {
     }
 }
 
+impl AppProcess {
+    /// Leaves the process alone from now on, whatever becomes of this. It is reaped by nobody before this program ends.
+    pub(crate) fn leave(&mut self) {
+        self.is_left = true;
+    }
+}
+
 impl Drop for AppProcess {
     fn drop(&mut self) {
+        if self.is_left {
+            if self.exit.is_some() {
+                let _ = waitid(&WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+            }
+            return;
+        }
         kill_session(self.pid);
         let _ = waitid(&WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
     }

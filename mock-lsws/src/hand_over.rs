@@ -3,11 +3,13 @@
 //! Owns making both the way a real server does. Which of the two an application gets follows, on a real server, from
 //! its configured environment ([`PROCESS_COUNT_VARIABLES`](crate::PROCESS_COUNT_VARIABLES)).
 
+use std::ffi::OsStr;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +41,8 @@ pub fn socketpair() -> io::Result<(OwnedFd, UnixStream)> {
 pub struct Listener {
     socket: OwnedFd,
     address: Address,
+    /// The socket file stays when this goes.
+    is_left: bool,
 }
 
 impl Listener {
@@ -46,14 +50,16 @@ impl Listener {
     /// with three digits, as the real server does; the address tells which.
     ///
     /// # Errors
-    /// When the socket cannot be made, or ten names were all taken.
+    /// When the socket cannot be made, or ten names were all taken and none of such sockets is without an owner.
     pub fn unix(path: &Path, backlog: i32) -> Result<Self, ListenError> {
         let mut name = path.to_path_buf();
         let mut tries = 0;
         loop {
             match Self::bind_unix(&name, backlog) {
-                Ok(socket) => return Ok(Self { socket, address: Address::Unix(name) }),
-                Err(Errno::ADDRINUSE) if tries < ALTERNATE_NAMES => {
+                Ok(socket) => return Ok(Self { socket, address: Address::Unix(name), is_left: false }),
+                Err(Errno::ADDRINUSE)
+                    if tries < ALTERNATE_NAMES || (tries == ALTERNATE_NAMES && remove_dead_ones(path)) =>
+                {
                     tries += 1;
                     name = alternate_name(path);
                 }
@@ -76,7 +82,7 @@ impl Listener {
             sys::allow_tcp_fastopen(socket.as_fd(), (backlog / 2).min(256));
             rustix::net::listen(&socket, backlog)?;
             let bound = SocketAddr::try_from(rustix::net::getsockname(&socket)?)?;
-            Ok::<_, Errno>(Self { socket, address: bound.into() })
+            Ok::<_, Errno>(Self { socket, address: bound.into(), is_left: false })
         };
         open().map_err(|errno| error(errno.into()))
     }
@@ -98,6 +104,19 @@ impl Listener {
         &self.address
     }
 
+    /// Has small writes leave at once on connections over TCP that are accepted from now on.
+    pub(crate) fn set_no_delay(&self) {
+        if matches!(self.address, Address::Tcp { .. }) {
+            // It also works with delays.
+            let _ = sockopt::set_tcp_nodelay(&self.socket, true);
+        }
+    }
+
+    /// Leaves the socket file where it is when this goes: the application serves it on.
+    pub(crate) fn leave(mut self) {
+        self.is_left = true;
+    }
+
     /// A copy of the socket for one application process.
     ///
     /// # Errors
@@ -109,7 +128,9 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Address::Unix(path) = &self.address {
+        if let Address::Unix(path) = &self.address
+            && !self.is_left
+        {
             // Somebody may have removed it already, a whole temporary folder for example.
             let _ = fs::remove_file(path);
         }
@@ -121,6 +142,31 @@ fn alternate_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_os_string();
     name.push(format!(".{number:03}"));
     name.into()
+}
+
+/// Removes sockets with names like the alternates of `path` at which nobody listens. False: there were none.
+fn remove_dead_ones(path: &Path) -> bool {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str)) else {
+        return false;
+    };
+    let is_alternate = |file: &OsStr| {
+        let suffix = file.to_str().and_then(|file| file.strip_prefix(name)?.strip_prefix('.'));
+        suffix.is_some_and(|suffix| suffix.len() == 3 && suffix.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries.filter(|entry| is_alternate(&entry.file_name())).map(|entry| entry.path());
+    files.filter(|file| is_dead(file) && fs::remove_file(file).is_ok()).count() > 0
+}
+
+/// Whether `path` is a socket nobody listens at. One with a full backlog is not, and is not waited for.
+fn is_dead(path: &Path) -> bool {
+    let is_socket = path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket());
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let connect = || {
+        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)
+    };
+    is_socket && connect() == Err(Errno::CONNREFUSED)
 }
 
 /// A socket that cannot listen.
@@ -135,7 +181,8 @@ pub struct ListenError {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixListener;
 
     use super::*;
 
@@ -161,6 +208,38 @@ mod tests {
         let suffix = taken.strip_prefix(path.to_str().unwrap()).unwrap();
         assert!(suffix.len() == 4 && suffix.starts_with('.'), "{suffix}");
         assert_eq!(fs::read(&path).unwrap(), b"in use");
+    }
+
+    #[test]
+    fn a_file_that_is_left_stays_and_the_socket_listens_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.sock");
+        let listener = Listener::unix(&path, 5).unwrap();
+        let shared = listener.share().unwrap();
+        listener.leave();
+        assert!(UnixStream::connect(&path).is_ok());
+        drop(shared);
+        assert!(is_dead(&path));
+    }
+
+    #[test]
+    fn where_all_names_are_taken_those_of_dead_sockets_are_made_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.sock");
+        let alternate = |number| dir.path().join(format!("app.sock.{number:03}"));
+        let _at_the_path = UnixListener::bind(&path).unwrap();
+        let _alive = UnixListener::bind(alternate(0)).unwrap();
+        fs::write(alternate(1), "no socket").unwrap();
+        for number in 2..1000 {
+            drop(UnixListener::bind(alternate(number)).unwrap());
+        }
+        fs::write(dir.path().join("app.sock.1000"), "another name").unwrap();
+        let listener = Listener::unix(&path, 5).unwrap();
+        assert!(listener.address().path().unwrap().exists());
+        assert!(UnixStream::connect(alternate(0)).is_ok(), "somebody listens there");
+        assert_eq!(fs::read(alternate(1)).unwrap(), b"no socket");
+        // The three that are in use, the new one, and a file with another kind of name.
+        assert!(fs::read_dir(dir.path()).unwrap().count() <= 5);
     }
 
     #[test]

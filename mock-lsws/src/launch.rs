@@ -9,7 +9,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -29,8 +29,13 @@ pub(crate) struct LaunchSpec {
     /// `KEY=VALUE` strings in the order the process gets them.
     pub(crate) env: Vec<OsString>,
     pub(crate) directory: OsString,
+    /// What becomes descriptor 2, opened in the process, in the place of what travels with this.
+    #[serde(default)]
+    pub(crate) log_file: Option<OsString>,
     pub(crate) umask: u32,
     pub(crate) nice: Option<i32>,
+    /// Whether the program may become another user, where it runs as root.
+    pub(crate) may_switch_user: bool,
     pub(crate) limits: Vec<(u32, u64, u64)>,
     /// User id, group id and supplementary groups.
     pub(crate) user: Option<(u32, u32, Vec<u32>)>,
@@ -49,6 +54,7 @@ pub(crate) fn launch(
         move |error: io::Error| LaunchError {
             program: spec.program.clone().into(),
             directory: spec.directory.clone().into(),
+            log_file: spec.log_file.clone().map(PathBuf::from),
             step,
             errno: error.raw_os_error().unwrap_or(0),
         }
@@ -71,13 +77,11 @@ pub(crate) fn launch(
         directory: text(&spec.directory).map_err(invalid)?,
         stdio: [input.as_fd(), output.as_fd(), log.as_fd()],
         closed_input: spec.closed_input,
+        log_file: spec.log_file.as_ref().map(text).transpose().map_err(invalid)?,
         umask: spec.umask,
         nice: spec.nice,
-        limits: spec
-            .limits
-            .iter()
-            .map(|&(resource, soft, hard)| sys::RawLimit { resource, soft, hard })
-            .collect(),
+        may_switch_user: spec.may_switch_user,
+        limits: limits(spec),
         user: spec.user.clone().map(|(uid, gid, groups)| sys::RawUser { uid, gid, groups }),
     };
     let pid = sys::fork_exec(&prepared, writer.as_fd()).map_err(fail(Step::Fork))?;
@@ -99,6 +103,13 @@ pub(crate) fn launch(
     }
 }
 
+/// Limits set before the user is changed, and after. Memory comes last: what is still to be done shall not fail for it.
+fn limits(spec: &LaunchSpec) -> [Vec<sys::RawLimit>; 2] {
+    let limits = spec.limits.iter().map(|&(resource, soft, hard)| sys::RawLimit { resource, soft, hard });
+    let (after, before) = limits.partition(|limit| limit.resource == libc::RLIMIT_AS);
+    [before, after]
+}
+
 /// A socket nobody listens to at the other end: what is written to it fails with EPIPE, as on a real server's
 /// standard output.
 fn dead_end() -> Result<OwnedFd, LaunchError> {
@@ -108,6 +119,7 @@ fn dead_end() -> Result<OwnedFd, LaunchError> {
         .map_err(|errno| LaunchError {
             program: PathBuf::new(),
             directory: PathBuf::new(),
+            log_file: None,
             step: Step::Fork,
             errno: errno.raw_os_error(),
         })
@@ -139,26 +151,32 @@ pub enum Step {
     Session,
     /// Setting the priority.
     Priority,
+    /// Giving up the right to become another user.
+    Capabilities,
     /// Changing to the working directory.
     Directory,
     /// Setting resource limits.
     Limits,
     /// Changing user and groups.
     User,
+    /// Opening the log file.
+    Log,
     /// Executing the binary.
     Exec,
 }
 
 impl Step {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Text,
         Self::Fork,
         Self::Descriptors,
         Self::Session,
         Self::Priority,
+        Self::Capabilities,
         Self::Directory,
         Self::Limits,
         Self::User,
+        Self::Log,
         Self::Exec,
     ];
 
@@ -178,6 +196,8 @@ pub struct LaunchError {
     pub program: PathBuf,
     /// The directory it should have started in.
     pub directory: PathBuf,
+    /// The file its standard error should have gone to, where that is opened by the process itself.
+    pub log_file: Option<PathBuf>,
     /// What failed.
     pub step: Step,
     /// The error number the system gave.
@@ -194,7 +214,7 @@ impl LaunchError {
 
 impl fmt::Display for LaunchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { program, directory, step, errno } = self;
+        let Self { program, directory, log_file, step, errno } = self;
         let error = io::Error::from_raw_os_error(*errno);
         let program = program.display();
         match step {
@@ -221,6 +241,14 @@ impl fmt::Display for LaunchError {
                     "{program}: a resource limit could not be set: {error}; only root may raise a hard limit"
                 )
             }
+            Step::Capabilities => {
+                write!(f, "{program}: the right to become another user could not be taken from it: {error}")
+            }
+            Step::Log => write!(
+                f,
+                "{program}: log file {} cannot be opened for appending by the user it runs as: {error}",
+                log_file.as_deref().unwrap_or(Path::new("LS_STDERR_LOG")).display()
+            ),
             Step::User => {
                 write!(f, "{program}: user and groups could not be changed: {error}; this takes root")
             }

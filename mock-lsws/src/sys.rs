@@ -4,7 +4,7 @@
 //! Owns the order of the steps a new application process goes through. What those steps are given (descriptors,
 //! environment, limits) is decided by [`launch`](crate::launch); nothing here allocates after the fork.
 
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -57,9 +57,14 @@ pub(crate) struct Prepared<'a> {
     pub(crate) stdio: [BorrowedFd<'a>; 3],
     /// Whether 0 is closed after all.
     pub(crate) closed_input: bool,
+    /// A file that becomes descriptor 2 in the place of what `stdio` has there, opened by the new user.
+    pub(crate) log_file: Option<CString>,
     pub(crate) umask: u32,
     pub(crate) nice: Option<i32>,
-    pub(crate) limits: Vec<RawLimit>,
+    /// Whether the program may become another user, where it runs as root.
+    pub(crate) may_switch_user: bool,
+    /// Limits set before the user is changed, and after.
+    pub(crate) limits: [Vec<RawLimit>; 2],
     pub(crate) user: Option<RawUser>,
 }
 
@@ -147,25 +152,41 @@ unsafe fn prepare_and_exec(prepared: &Prepared<'_>) -> Step {
             return Step::Session;
         }
         reset_signals();
+        if let (Some(path), Some(user)) = (&prepared.log_file, &prepared.user) {
+            give_log(path, user);
+        }
         if let Some(nice) = prepared.nice
             && libc::setpriority(libc::PRIO_PROCESS, 0, nice) < 0
         {
             return Step::Priority;
         }
+        // Only root has it to give up, and only for root it means anything.
+        if !prepared.may_switch_user
+            && libc::geteuid() == 0
+            && libc::prctl(libc::PR_CAPBSET_DROP, CAP_SETUID) < 0
+        {
+            return Step::Capabilities;
+        }
         if libc::chdir(prepared.directory.as_ptr()) < 0 {
             return Step::Directory;
         }
         libc::umask(prepared.umask);
-        for limit in &prepared.limits {
-            let value = libc::rlimit64 { rlim_cur: limit.soft, rlim_max: limit.hard };
-            if libc::prlimit64(0, limit.resource, &raw const value, ptr::null_mut()) < 0 {
-                return Step::Limits;
-            }
+        let [before, after] = &prepared.limits;
+        if !set_limits(before) {
+            return Step::Limits;
         }
         if let Some(user) = &prepared.user
             && !switch_user(user)
         {
             return Step::User;
+        }
+        if let Some(path) = &prepared.log_file
+            && !open_log(path)
+        {
+            return Step::Log;
+        }
+        if !set_limits(after) {
+            return Step::Limits;
         }
         let (args, env) = (prepared.args.pointers.as_ptr(), prepared.env.pointers.as_ptr());
         libc::execve(prepared.program.as_ptr(), args, env);
@@ -204,6 +225,59 @@ unsafe fn reset_signals() {
         libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
     }
 }
+
+/// `CAP_SETUID` of `linux/capability.h`, which libc does not have.
+const CAP_SETUID: libc::c_ulong = 7;
+
+/// # Safety
+/// Changes the limits of the process.
+unsafe fn set_limits(limits: &[RawLimit]) -> bool {
+    limits.iter().all(|limit| {
+        let value = libc::rlimit64 { rlim_cur: limit.soft, rlim_max: limit.hard };
+        // SAFETY: the pointer leads to a local value of the right type; the old limit is not asked for.
+        unsafe { libc::prlimit64(0, limit.resource, &raw const value, ptr::null_mut()) == 0 }
+    })
+}
+
+/// A log file that another user has written becomes that of `user`, who could not open it otherwise. What is no plain file
+/// stays as it is; that it could not be given away shows when it is opened.
+///
+/// # Safety
+/// For the child of a fork: nothing in it allocates.
+unsafe fn give_log(path: &CStr, user: &RawUser) {
+    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    // SAFETY: the path ends with NUL; `found` is only read after fstat has filled it in; the descriptor is ours.
+    unsafe {
+        let fd = libc::open(path.as_ptr(), flags);
+        if fd < 0 {
+            return;
+        }
+        let mut found = MaybeUninit::<libc::stat>::uninit();
+        if libc::fstat(fd, found.as_mut_ptr()) == 0 {
+            let found = found.assume_init();
+            if found.st_mode & libc::S_IFMT == libc::S_IFREG && found.st_uid != user.uid {
+                libc::fchown(fd, user.uid, user.gid);
+            }
+        }
+        libc::close(fd);
+    }
+}
+
+/// Opens the log file as descriptor 2.
+///
+/// # Safety
+/// Replaces descriptor 2 of the process.
+unsafe fn open_log(path: &CStr) -> bool {
+    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_CLOEXEC;
+    // SAFETY: the path ends with NUL; the descriptor is new and ours. dup2 leaves a copy that is not closed on exec.
+    unsafe {
+        let fd = libc::open(path.as_ptr(), flags, LOG_MODE);
+        fd >= 0 && libc::dup2(fd, 2) == 2
+    }
+}
+
+/// The mode of a log file that is made; the umask takes from it.
+const LOG_MODE: libc::c_uint = 0o644;
 
 /// Groups first: after setuid there is no permission left to change them.
 ///

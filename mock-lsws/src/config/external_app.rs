@@ -75,6 +75,10 @@ pub struct ExternalApp {
     pub log: AppLog,
     /// Working directory, where it is neither the binary's nor LS_CWD of `env`.
     pub directory: Option<PathBuf>,
+    /// The file whose change has it started anew. `None`: `tmp/restart.txt` of a WSGI application, and no file for others.
+    pub restart_marker: Option<PathBuf>,
+    /// Whether it may become another user where it runs as root (`allowExtAppSetuid` of the server).
+    pub may_switch_user: bool,
 }
 
 impl ExternalApp {
@@ -103,6 +107,8 @@ impl ExternalApp {
             user: None,
             log: AppLog::Inherit,
             directory: None,
+            restart_marker: None,
+            may_switch_user: true,
         }
     }
 
@@ -266,6 +272,33 @@ impl ExternalApp {
         self
     }
 
+    /// Sets the file whose change has it started anew.
+    #[must_use]
+    pub fn restart_marker(mut self, file: impl Into<PathBuf>) -> Self {
+        self.restart_marker = Some(file.into());
+        self
+    }
+
+    /// The file whose change has it started anew: one that is touched after it was started (lsapi 4.4).
+    #[must_use]
+    pub fn marker(&self) -> Option<PathBuf> {
+        match &self.kind {
+            AppKind::Wsgi(app) if self.restart_marker.is_none() => Some(app.root.join("tmp/restart.txt")),
+            _ => self.restart_marker.clone(),
+        }
+    }
+
+    /// Whether it stays when a server is replaced by the next, which finds it again: it is started with the server
+    /// (`runOnStartUp` 3), and its one process manages the others.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        let is_started = self.auto_start && !self.command.is_empty();
+        is_started
+            && self.run_on_start_up == RunOnStartUp::Detached
+            && self.is_self_managed()
+            && self.instances <= 1
+    }
+
     /// Whether it manages its own processes: all of them share a listening socket. Otherwise there is a process for each
     /// connection, which is its descriptor 0 (lsapi 4.1.5).
     #[must_use]
@@ -302,6 +335,7 @@ impl ExternalApp {
             .envs(self.env.iter().cloned())
             .exact_environment(self.environment())
             .umask(self.umask)
+            .may_switch_user(self.may_switch_user)
             .nice(self.priority.unwrap_or(own_priority + 1).max(own_priority))
             .log(self.log.clone());
         if let Some(directory) = &self.directory {

@@ -1,9 +1,8 @@
 //! One external application.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::app_request::AppRequest;
 use super::applications::Means;
@@ -11,26 +10,9 @@ use super::exchange::Exchange;
 use super::limit::{ConnLimit, Then};
 use super::pool::{Alarm, Pool};
 use super::processes::Processes;
+use super::timing::Timing;
 use crate::config::{ExternalApp, RunOnStartUp};
 use crate::journal::{Level, Note, ServerLog};
-
-/// The server's own rhythm. Tests shorten it; nothing else should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// How often a waiting request is looked after: whether its client is still there, and the notice about requests
-    /// without delivery notification. 10 s.
-    pub check: Duration,
-    /// How often idle connections and lowered limits are looked after. 1 s.
-    pub tick: Duration,
-    /// How long a process that was told to end may take before it is killed. 25 s.
-    pub kill: Duration,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Self { check: Duration::from_secs(10), tick: Duration::from_secs(1), kill: Duration::from_secs(25) }
-    }
-}
 
 /// One external application, running.
 #[derive(Debug)]
@@ -58,39 +40,52 @@ impl Gateway {
     /// # Errors
     /// When the socket cannot be made.
     pub(crate) async fn start(config: ExternalApp, means: Means) -> Result<Arc<Self>, GatewayError> {
-        let Means { launcher, timing, log } = means;
-        let processes = Processes::new(&config, launcher, timing, log.clone()).await?;
+        let Means { timing, log, .. } = means.clone();
+        let processes = Processes::new(&config, means).await?;
         let limit = ConnLimit::new(config.effective_max_conns(), config.retry_timeout);
         let pool = Pool::new(limit, log.clone());
         if config.run_on_start_up != RunOnStartUp::No {
             processes.start_missing(0).await;
         }
         let gateway = Arc::new(Self { config, pool, processes, timing, log });
-        let pool = Arc::downgrade(&gateway.pool);
-        tokio::spawn(Self::look_after(
-            pool,
-            gateway.pool.alarm(),
-            gateway.config.pc_keep_alive_timeout,
-            timing.tick,
-        ));
+        tokio::spawn(Self::look_after(Arc::downgrade(&gateway), gateway.pool.alarm(), timing));
         Ok(gateway)
     }
 
-    /// Looks after the idle connections until there is no pool any more.
-    async fn look_after(pool: Weak<Pool>, alarm: Arc<Alarm>, keep_alive: Option<Duration>, tick: Duration) {
-        let mut tick = interval(tick);
+    /// Looks after idle connections and processes until there is no gateway any more.
+    async fn look_after(gateway: Weak<Self>, alarm: Arc<Alarm>, timing: Timing) {
+        let mut tick = interval(timing.tick);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next_check = Instant::now() + timing.restart_check;
         loop {
             let ticked = tokio::select! {
                 _ = tick.tick() => true,
                 () = alarm.ringing() => false,
             };
-            let Some(pool) = pool.upgrade() else { return };
-            if ticked {
-                pool.tick(keep_alive);
-            } else {
-                pool.sweep();
+            let Some(gateway) = gateway.upgrade() else { return };
+            if !ticked {
+                gateway.pool.sweep();
+                continue;
             }
+            gateway.tick().await;
+            if Instant::now() >= next_check {
+                next_check = Instant::now() + timing.restart_check;
+                if gateway.processes.obey_marker().await {
+                    gateway.pool.sweep();
+                }
+            }
+        }
+    }
+
+    /// What is done once a second.
+    async fn tick(&self) {
+        self.pool.tick(self.config.pc_keep_alive_timeout);
+        self.processes.look_after().await;
+        let limit = self.config.ext_max_idle_time.filter(|_| !self.processes.are_detached());
+        let is_idle = |limit| self.pool.idle_for().is_some_and(|idle| idle > limit);
+        if let Some(limit) = limit.filter(|limit| is_idle(*limit)) {
+            self.processes.stop_idle(|| !is_idle(limit)).await;
+            self.pool.drop_free();
         }
     }
 
@@ -129,6 +124,11 @@ impl Gateway {
             notes.push(Note::new(Level::Notice, text));
         }
         notes
+    }
+
+    /// Leaves a detached application to another generation of the server, and takes it back if `back`.
+    pub(super) async fn hand_over(&self, back: bool) {
+        self.processes.hand_over(back).await;
     }
 
     /// Closes idle connections, and ends the processes as the real server does.

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::app::{Gateway, GatewayError, Timing};
+use super::app::{Gateway, GatewayError};
+use super::folders::Folders;
 use super::launcher::Launcher;
+use super::timing::Timing;
 use crate::config::ServerConfig;
 use crate::journal::ServerLog;
 
@@ -17,6 +19,10 @@ pub(crate) struct Means {
     pub(crate) timing: Timing,
     /// Where its lines go.
     pub(crate) log: ServerLog,
+    /// Where sockets go for which no place is configured.
+    pub(crate) folders: Arc<Folders>,
+    /// Whether detached applications outlive the server.
+    pub(crate) detached_stay: bool,
 }
 
 /// All applications of one configuration.
@@ -31,17 +37,31 @@ impl Applications {
     /// # Errors
     /// When one cannot be set up.
     pub(crate) async fn start(config: &ServerConfig, means: &Means) -> Result<Self, GatewayError> {
-        let mut by_name = HashMap::new();
+        let mut started = Self { by_name: HashMap::new() };
         for app in &config.apps {
-            let gateway = Gateway::start(app.clone(), means.clone()).await?;
-            by_name.insert(app.name.clone(), gateway);
+            match Gateway::start(app.clone(), means.clone()).await {
+                Ok(gateway) => started.by_name.insert(app.name.clone(), gateway),
+                Err(error) => {
+                    // What was found running is somebody else's.
+                    started.hand_over(false).await;
+                    started.stop().await;
+                    return Err(error);
+                }
+            };
         }
-        Ok(Self { by_name })
+        Ok(started)
     }
 
     /// The application of this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Gateway>> {
         self.by_name.get(name)
+    }
+
+    /// Leaves those that are detached to another generation of the server, and takes them back if `back`.
+    pub(crate) async fn hand_over(&self, back: bool) {
+        for gateway in self.by_name.values() {
+            gateway.hand_over(back).await;
+        }
     }
 
     /// Ends all of them.

@@ -7,6 +7,7 @@ use std::task::{Context, Waker};
 use lsapi::{AppPacket, DecodeError};
 use tokio::time::Instant;
 
+use super::instance::Lease;
 use super::process::Process;
 use crate::connection::Socket;
 use crate::journal::{Level, Note, ServerLog};
@@ -37,6 +38,8 @@ pub(super) struct Link {
     pub(super) scratch: Vec<u8>,
     /// The process that was started for this connection (lsapi 4.1.5).
     pub(super) process: Option<Process>,
+    /// The instance it leads to, where processes share a socket.
+    pub(super) lease: Option<Lease>,
 }
 
 impl Link {
@@ -49,6 +52,7 @@ impl Link {
             partial: Vec::new(),
             scratch: vec![0; READ_SIZE],
             process,
+            lease: None,
         }
     }
 
@@ -56,7 +60,7 @@ impl Link {
     /// Afterwards `waker` is told when there is more.
     pub(super) fn is_usable(&mut self, waker: &Waker, log: &ServerLog) -> bool {
         let mut scratch = [0; IDLE_READ];
-        if !self.take_idle_packets(log) {
+        if self.lease.as_ref().is_some_and(Lease::is_over) || !self.take_idle_packets(log) {
             return false;
         }
         for _ in 0..IDLE_READS {

@@ -1,15 +1,17 @@
 //! The socket the processes of an application share: where it is, and where it goes when that place is taken.
 
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use tempfile::TempDir;
-
+use super::folders::Folders;
 use super::launcher::Launcher;
-use crate::config::{ExternalApp, RunOnStartUp};
-use crate::connection::Socket;
+use super::pid_file;
+use crate::config::ExternalApp;
 use crate::{Address, Listener};
 
 /// Ports tried beyond one that is taken (lsapi 4.1.2).
@@ -18,32 +20,57 @@ const OTHER_PORTS: u16 = 9;
 /// The listening socket of an application. Its file goes with it.
 #[derive(Debug)]
 pub(super) struct Listening {
+    name: String,
     configured: Option<Address>,
     backlog: i32,
     /// Applications that stay when the server stops are found again: their path is always the same.
     is_detached: bool,
-    listener: Option<Listener>,
-    /// Where the socket is, if nothing is configured.
-    folder: Option<Folder>,
+    /// Such an application outlives this.
+    stays: bool,
+    place: Place,
+    /// Where sockets go for which no place is configured.
+    folders: Arc<Folders>,
 }
 
+/// Where an application listens.
 #[derive(Debug)]
-enum Folder {
-    Own(TempDir),
-    /// The spawner removes it.
-    Spawners(PathBuf),
+enum Place {
+    Nowhere,
+    /// At a socket that was made here.
+    Own(Listener),
+    /// At one that an earlier server made.
+    Found(Address),
 }
 
 impl Listening {
     /// Nothing listens yet.
-    pub(super) fn new(config: &ExternalApp) -> Self {
+    pub(super) fn new(config: &ExternalApp, stays: bool, folders: Arc<Folders>) -> Self {
         Self {
+            name: config.name.clone(),
             configured: config.address.clone(),
             backlog: config.backlog,
-            is_detached: config.run_on_start_up == RunOnStartUp::Detached,
-            listener: None,
-            folder: None,
+            is_detached: config.is_detached(),
+            stays: stays && config.is_detached(),
+            place: Place::Nowhere,
+            folders,
         }
+    }
+
+    /// The path of a detached application's socket, where there is one.
+    ///
+    /// # Errors
+    /// When there is no folder for it.
+    pub(super) async fn detached_path(&self, launcher: &Launcher) -> io::Result<Option<PathBuf>> {
+        Ok(match &self.configured {
+            _ if !self.is_detached => None,
+            Some(Address::Tcp { .. }) => None,
+            Some(Address::Unix(path)) => Some(path.clone()),
+            None => Some(self.made_up(launcher).await?),
+        })
+    }
+
+    async fn made_up(&self, launcher: &Launcher) -> io::Result<PathBuf> {
+        Ok(self.folders.of(&self.name, launcher).await?.join("app.sock"))
     }
 
     /// Listens, in place of the socket there may have been. Returns where.
@@ -52,67 +79,101 @@ impl Listening {
     /// When no place can be had.
     pub(super) async fn open(&mut self, launcher: &Launcher) -> io::Result<Address> {
         // Its file first: the new one shall not need another name.
-        self.listener = None;
-        let path = match &self.configured {
-            Some(Address::Unix(path)) => path.clone(),
+        self.close();
+        let listener = match &self.configured {
+            Some(Address::Unix(path)) => self.listen_at(path)?,
             Some(Address::Tcp { host, port }) => {
                 let mut found = tokio::net::lookup_host((host.as_str(), *port)).await?;
                 let address = found.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
                 let listener = listen_near(address, self.backlog)?;
-                return Ok(self.listener.insert(listener).address().clone());
+                if self.is_detached {
+                    listener.set_no_delay();
+                }
+                listener
             }
-            None => self.folder(launcher).await?.join("app.sock"),
+            None => self.listen_at(&self.made_up(launcher).await?)?,
         };
-        if self.is_detached && is_stale(&path).await {
-            std::fs::remove_file(&path)?;
-        }
-        let listener = Listener::unix(&path, self.backlog).map_err(io::Error::other)?;
-        Ok(self.listener.insert(listener).address().clone())
+        let address = listener.address().clone();
+        self.place = Place::Own(listener);
+        Ok(address)
     }
 
-    async fn folder(&mut self, launcher: &Launcher) -> io::Result<PathBuf> {
-        let path = |folder: &Folder| match folder {
-            Folder::Own(folder) => folder.path().to_owned(),
-            Folder::Spawners(path) => path.clone(),
-        };
-        if let Some(folder) = &self.folder {
-            return Ok(path(folder));
+    fn listen_at(&self, path: &Path) -> io::Result<Listener> {
+        if self.is_detached && is_socket(path) {
+            // Whoever has it was asked for before, by way of its pid file.
+            fs::remove_file(path)?;
         }
-        let parent = std::env::temp_dir();
-        let folder = match launcher {
-            Launcher::Here => Folder::Own(tempfile::Builder::new().prefix("mock-lsws-").tempdir_in(parent)?),
-            Launcher::Spawner(spawner) => {
-                Folder::Spawners(spawner.make_folder(&parent).await.map_err(io::Error::other)?)
-            }
-        };
-        Ok(path(self.folder.insert(folder)))
+        Listener::unix(path, self.backlog).map_err(io::Error::other)
+    }
+
+    /// It listens at `path` already.
+    pub(super) fn find(&mut self, path: PathBuf) {
+        self.place = Place::Found(Address::Unix(path));
     }
 
     /// Where it listens, if it does.
     pub(super) fn address(&self) -> Option<&Address> {
-        self.listener.as_ref().map(Listener::address)
+        match &self.place {
+            Place::Nowhere => None,
+            Place::Own(listener) => Some(listener.address()),
+            Place::Found(address) => Some(address),
+        }
+    }
+
+    /// Whether processes can be started at it.
+    pub(super) const fn is_own(&self) -> bool {
+        matches!(self.place, Place::Own(_))
     }
 
     /// A copy of the socket for a process.
     ///
     /// # Errors
-    /// When there are no more descriptors, or nothing listens.
-    pub(super) fn share(&self) -> io::Result<std::os::fd::OwnedFd> {
-        self.listener.as_ref().ok_or(io::ErrorKind::NotConnected)?.share()
+    /// When there are no more descriptors, or the socket is not of this server.
+    pub(super) fn share(&self) -> io::Result<OwnedFd> {
+        match &self.place {
+            Place::Own(listener) => listener.share(),
+            Place::Nowhere | Place::Found(_) => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
-    /// Closes the socket and removes what belongs to it.
+    /// Closes the socket and removes its file, and the one beside it.
     pub(super) fn close(&mut self) {
-        self.listener = None;
-        self.folder = None;
+        let place = std::mem::replace(&mut self.place, Place::Nowhere);
+        if let Place::Found(Address::Unix(path)) = &place
+            && is_socket(path)
+        {
+            let _ = fs::remove_file(path);
+        }
+        let address = match &place {
+            Place::Nowhere => None,
+            Place::Own(listener) => Some(listener.address()),
+            Place::Found(address) => Some(address),
+        };
+        if let Some(path) = address.and_then(Address::path).filter(|_| self.is_detached) {
+            pid_file::remove(path);
+        }
+    }
+
+    /// Leaves everything where it is, for the application and the server that finds it.
+    pub(super) fn leave(&mut self) {
+        if let Place::Own(listener) = std::mem::replace(&mut self.place, Place::Nowhere) {
+            listener.leave();
+        }
     }
 }
 
-/// Whether there is a socket nobody listens at. One with a full backlog is not: to connect must not wait.
-async fn is_stale(path: &Path) -> bool {
-    let is_socket = path.symlink_metadata().is_ok_and(|meta| meta.file_type().is_socket());
-    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-    is_socket && Socket::connect(&Address::Unix(path.to_owned())).await.is_err_and(refused)
+impl Drop for Listening {
+    fn drop(&mut self) {
+        if self.stays {
+            self.leave();
+        } else {
+            self.close();
+        }
+    }
+}
+
+fn is_socket(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket())
 }
 
 /// Listens at `address`, or at one of the next ports if it is taken.
@@ -134,40 +195,55 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
+    use crate::config::RunOnStartUp;
+
+    fn listening(address: Option<Address>, run: RunOnStartUp) -> Listening {
+        let mut app = ExternalApp::new("app").command(["/bin/app"]).env("LSAPI_CHILDREN", "1");
+        app.address = address;
+        Listening::new(&app.run_on_start_up(run), false, Arc::default())
+    }
 
     async fn listen(address: Address, run: RunOnStartUp) -> (Listening, Address) {
-        let mut listening = Listening::new(&ExternalApp::new("app").address(address).run_on_start_up(run));
+        let mut listening = listening(Some(address), run);
         let address = listening.open(&Launcher::Here).await.unwrap();
         (listening, address)
     }
 
     #[tokio::test]
-    async fn a_detached_application_gets_its_path_again_unless_somebody_listens_there() {
+    async fn a_detached_application_gets_its_path_again_and_others_another() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("app.sock");
-        let other = UnixListener::bind(&path).unwrap();
-        let (_alternate, address) = listen(Address::Unix(path.clone()), RunOnStartUp::Detached).await;
+        let _other = UnixListener::bind(&path).unwrap();
+        let (_alternate, address) = listen(Address::Unix(path.clone()), RunOnStartUp::Yes).await;
         assert_ne!(address.path(), Some(&*path));
-        drop(other);
-        let (_kept, address) = listen(Address::Unix(path.clone()), RunOnStartUp::Yes).await;
-        assert_ne!(address.path(), Some(&*path), "others leave the file alone");
-        let (listening, address) = listen(Address::Unix(path.clone()), RunOnStartUp::Detached).await;
+        let (mut detached, address) = listen(Address::Unix(path.clone()), RunOnStartUp::Detached).await;
         assert_eq!(address.path(), Some(&*path));
-        drop(listening);
+        let found = detached.detached_path(&Launcher::Here).await.unwrap();
+        assert_eq!(found.as_deref(), Some(&*path));
+        detached.close();
         assert!(!path.exists());
     }
 
     #[tokio::test]
-    async fn somebody_who_listens_and_takes_no_more_is_not_waited_for() {
+    async fn what_is_no_socket_is_never_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("app.sock");
-        let listener = Listener::unix(&path, 1).unwrap();
-        let mut waiting = Vec::new();
-        while let Ok(socket) = Socket::connect(listener.address()).await {
-            waiting.push(socket);
-        }
-        let (_alternate, address) = listen(Address::Unix(path.clone()), RunOnStartUp::Detached).await;
+        fs::write(&path, "something else").unwrap();
+        let (mut detached, address) = listen(Address::Unix(path.clone()), RunOnStartUp::Detached).await;
         assert_ne!(address.path(), Some(&*path));
+        detached.find(path.clone());
+        detached.close();
+        assert_eq!(fs::read(&path).unwrap(), b"something else");
+    }
+
+    #[tokio::test]
+    async fn what_is_left_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.sock");
+        let (mut detached, _) = listen(Address::Unix(path.clone()), RunOnStartUp::Detached).await;
+        detached.leave();
+        drop(detached);
+        assert!(path.exists());
     }
 
     #[tokio::test]
@@ -175,21 +251,29 @@ mod tests {
         let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = other.local_addr().unwrap().port();
         let wanted = Address::Tcp { host: "127.0.0.1".into(), port: taken };
-        let (_listening, address) = listen(wanted, RunOnStartUp::No).await;
+        let (listening, address) = listen(wanted, RunOnStartUp::No).await;
         let Address::Tcp { port, .. } = address else { panic!("{address}") };
         assert!(
             (taken + 1..=taken.saturating_add(OTHER_PORTS)).contains(&port),
             "{port} is not near {taken}"
         );
+        assert!(listening.detached_path(&Launcher::Here).await.unwrap().is_none());
     }
 
     #[tokio::test]
-    async fn without_an_address_it_listens_in_a_folder_that_goes_with_it() {
-        let mut listening = Listening::new(&ExternalApp::new("app"));
-        let address = listening.open(&Launcher::Here).await.unwrap();
+    async fn without_an_address_it_listens_in_a_folder_that_stays_until_all_goes() {
+        let mut first = listening(None, RunOnStartUp::No);
+        let address = first.open(&Launcher::Here).await.unwrap();
         let folder = address.path().unwrap().parent().unwrap().to_owned();
-        assert_eq!(listening.open(&Launcher::Here).await.unwrap(), address, "the same again");
-        listening.close();
+        assert_eq!(first.open(&Launcher::Here).await.unwrap(), address, "the same again");
+        let mut next = listening(None, RunOnStartUp::No);
+        next.folders = Arc::clone(&first.folders);
+        let alternate = next.open(&Launcher::Here).await.unwrap();
+        assert_eq!(alternate.path().unwrap().parent().unwrap(), folder, "for another server too");
+        assert_ne!(alternate, address);
+        first.close();
+        assert!(folder.exists());
+        next.folders.remove().await;
         assert!(!folder.exists());
     }
 }

@@ -31,6 +31,8 @@ struct State {
     waiting: VecDeque<oneshot::Sender<Place>>,
     limit: ConnLimit,
     closed: bool,
+    /// When a connection was last in use.
+    used: Instant,
 }
 
 /// The right to one connection: a free one, or a new one to be made. Dropping it gives it to the next who waits.
@@ -82,7 +84,14 @@ impl Wake for Alarm {
 
 impl Pool {
     pub(super) fn new(limit: ConnLimit, log: ServerLog) -> Arc<Self> {
-        let state = State { free: Vec::new(), open: 0, waiting: VecDeque::new(), limit, closed: false };
+        let state = State {
+            free: Vec::new(),
+            open: 0,
+            waiting: VecDeque::new(),
+            limit,
+            closed: false,
+            used: Instant::now(),
+        };
         Arc::new(Self { state: Mutex::new(state), alarm: Arc::default(), log })
     }
 
@@ -168,6 +177,7 @@ impl Pool {
     fn put_back(&self, mut link: Option<Link>) {
         let usable = link.as_mut().is_some_and(|link| link.is_usable(&self.waker(), &self.log));
         let mut state = self.state();
+        state.used = Instant::now();
         if usable && !state.closed && state.open <= state.limit.now() {
             state.free.extend(link);
         } else {
@@ -176,6 +186,13 @@ impl Pool {
             drop(state);
             drop(link);
         }
+    }
+
+    /// How long no connection has been in use; `None` while one is, or a request waits for one.
+    pub(super) fn idle_for(&self) -> Option<Duration> {
+        let state = self.state();
+        let is_used = state.open as usize > state.free.len() || !state.waiting.is_empty();
+        (!is_used).then(|| state.used.elapsed())
     }
 
     /// Whether more than two connections in five are in use.

@@ -5,23 +5,47 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, WaitOptions};
+use tokio::io::unix::AsyncFd;
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::instance::Unused;
 use super::launcher::Launcher;
+use super::timing::Timing;
 use crate::app_process::StartError;
 use crate::{AppCommand, AppProcess, Signal, SpawnedApp};
 
 /// How long the end of a process may be on its way.
 const SOON: Duration = Duration::from_millis(50);
 
-/// A running process. Dropping it stops the process: TERM, then USR1, and KILL when it does not go (lsapi 4.4).
+/// A running process. Dropping it stops the process at once: TERM, then USR1, and KILL when it does not go (lsapi 4.4).
 #[derive(Debug)]
 pub(super) struct Process {
     end: End,
     /// Its end tells the task that looks after the process to stop it.
-    _stop: oneshot::Sender<std::convert::Infallible>,
+    farewell: oneshot::Sender<Farewell>,
+}
+
+/// How a process is let go.
+#[derive(Debug)]
+pub(super) enum Farewell {
+    /// TERM, then USR1, when no request needs it.
+    Stop(Unused),
+    /// TERM, in a moment: another one serves already.
+    Replace,
+    /// It stays, and nobody looks after it any more.
+    Stay,
+}
+
+/// What a process is started with, besides its command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Care {
+    pub(super) timing: Timing,
+    /// It outlives the server, however that ends.
+    pub(super) stays: bool,
 }
 
 /// The end of a process, to be waited for.
@@ -36,7 +60,7 @@ pub(super) struct End {
 pub(super) struct Keepers(Vec<(AbortHandle, watch::Receiver<Option<String>>)>);
 
 impl Process {
-    /// Starts `command` with `input` as descriptor 0. Once stopped, it has `patience` to go by itself.
+    /// Starts `command` with `input` as descriptor 0.
     ///
     /// # Errors
     /// When it did not come as far as its binary.
@@ -44,22 +68,41 @@ impl Process {
         launcher: &Arc<Launcher>,
         command: AppCommand,
         input: OwnedFd,
-        patience: Duration,
+        care: Care,
         keepers: &mut Keepers,
     ) -> Result<Self, StartError> {
-        let (stop, stopped) = oneshot::channel();
+        let launcher = Arc::clone(launcher);
+        let running = async move { launch(&launcher, command, input, care.stays).await };
+        Self::keep(running, care, keepers).await
+    }
+
+    /// Looks after a process that somebody else has started.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(super) async fn adopt(pid: i32, care: Care, keepers: &mut Keepers) -> Result<Self, StartError> {
+        Self::keep(async move { Running::find(pid, care.stays) }, care, keepers).await
+    }
+
+    async fn keep(
+        running: impl Future<Output = Result<Running, StartError>> + Send + 'static,
+        care: Care,
+        keepers: &mut Keepers,
+    ) -> Result<Self, StartError> {
+        let (farewell, told) = oneshot::channel();
         let (tell, started) = oneshot::channel();
         let (sender, words) = watch::channel(None);
-        let launcher = Arc::clone(launcher);
         // A task of its own from the start on: whoever wants the process may leave meanwhile.
         let keeper = tokio::spawn(async move {
-            match launch(&launcher, command, input).await {
+            match running.await {
                 Ok(running) => {
                     let mut kept = Kept { running, words: sender };
                     let _ = tell.send(Ok(kept.running.pid()));
-                    let words = keep(&mut kept.running, stopped, patience).await;
-                    // Told before what it left behind is looked for, which takes a while: the next request waits for it.
-                    kept.words.send_replace(Some(words));
+                    if let Some(words) = keep(&mut kept.running, told, care).await {
+                        // Told before what it left behind is looked for, which takes a while: the next request waits for
+                        // it.
+                        kept.words.send_replace(Some(words));
+                    }
                 }
                 Err(error) => {
                     let _ = tell.send(Err(error));
@@ -69,12 +112,18 @@ impl Process {
         keepers.0.retain(|(keeper, _)| !keeper.is_finished());
         keepers.0.push((keeper.abort_handle(), words.clone()));
         let pid = started.await.map_err(|_| StartError::SpawnerGone)??;
-        Ok(Self { end: End { pid, words }, _stop: stop })
+        Ok(Self { end: End { pid, words }, farewell })
     }
 
     /// Its end.
     pub(super) const fn end(&self) -> &End {
         &self.end
+    }
+
+    /// Lets it go.
+    pub(super) fn end_by(self, farewell: Farewell) {
+        // It may have ended.
+        let _ = self.farewell.send(farewell);
     }
 }
 
@@ -148,51 +197,116 @@ struct Kept {
 }
 
 /// Starts a process.
-async fn launch(launcher: &Launcher, command: AppCommand, input: OwnedFd) -> Result<Running, StartError> {
+async fn launch(
+    launcher: &Launcher,
+    command: AppCommand,
+    input: OwnedFd,
+    stays: bool,
+) -> Result<Running, StartError> {
     match launcher {
-        Launcher::Spawner(spawner) => Ok(Running::There(spawner.spawn(&command, input).await?)),
+        Launcher::Spawner(spawner) => {
+            let app = spawner.spawn(&command, input).await?;
+            if stays {
+                spawner.let_stay(&app);
+            }
+            Ok(Running::There { app, stays })
+        }
         Launcher::Here => {
             // It waits for the exec.
             let start = move || AppProcess::spawn(&command, input);
             match tokio::task::spawn_blocking(start).await {
-                Ok(app) => Ok(Running::Here(app?)),
+                Ok(app) => {
+                    let mut app = app?;
+                    if stays {
+                        app.leave();
+                    }
+                    Ok(Running::Here(app))
+                }
                 Err(_) => Err(StartError::SpawnerGone),
             }
         }
     }
 }
 
-/// Waits for the end of a process, its own or the one it is told to make.
+/// Waits for the end of a process, its own or the one it is told to make. `None`: it stays.
 async fn keep(
     app: &mut Running,
-    stopped: oneshot::Receiver<std::convert::Infallible>,
-    patience: Duration,
-) -> String {
-    tokio::select! {
-        end = app.wait() => return end,
-        _ = stopped => {}
+    told: oneshot::Receiver<Farewell>,
+    Care { timing, stays }: Care,
+) -> Option<String> {
+    let farewell = tokio::select! {
+        end = app.wait() => return Some(end),
+        farewell = told => farewell,
+    };
+    let now = Instant::now();
+    let (remind, kill) = (now + timing.remind.min(timing.kill), now + timing.kill);
+    let (signals, first) = match farewell {
+        Ok(Farewell::Stay) => {
+            app.leave();
+            return None;
+        }
+        // The server goes without a word.
+        Err(_) if stays => return None,
+        Ok(Farewell::Replace) => {
+            let end = timeout(timing.replaced, app.wait()).await;
+            (&[Signal::TERM][..], end.ok())
+        }
+        Ok(Farewell::Stop(unused)) => {
+            let end = tokio::select! {
+                end = app.wait() => Some(end),
+                // It has had its time.
+                _ = timeout_at(remind, unused.reached()) => None,
+            };
+            (&[Signal::TERM, Signal::USR1][..], end)
+        }
+        Err(_) => (&[Signal::TERM, Signal::USR1][..], None),
+    };
+    if first.is_some() {
+        return first;
     }
-    app.signal(Signal::TERM);
-    app.signal(Signal::USR1);
-    if let Ok(end) = timeout(patience, app.wait()).await {
-        return end;
+    for (signals, limit) in [(signals, remind), (&[Signal::TERM], kill)] {
+        for signal in signals {
+            app.signal(*signal);
+        }
+        if let Ok(end) = timeout_at(limit, app.wait()).await {
+            return Some(end);
+        }
     }
     app.signal(Signal::KILL);
-    app.wait().await
+    Some(app.wait().await)
 }
 
 /// A process, whoever its parent is.
 #[derive(Debug)]
 enum Running {
     Here(AppProcess),
-    There(SpawnedApp),
+    There {
+        app: SpawnedApp,
+        stays: bool,
+    },
+    /// One that was found.
+    Found {
+        pid: i32,
+        pidfd: AsyncFd<OwnedFd>,
+        stays: bool,
+    },
 }
 
 impl Running {
+    fn find(pid: i32, stays: bool) -> Result<Self, StartError> {
+        let open = || {
+            let pid = Pid::from_raw(pid).ok_or(Errno::SRCH)?;
+            crate::sys::watch(rustix::process::pidfd_open(pid, PidfdFlags::empty())?)
+        };
+        let pidfd = open().map_err(|source| StartError::Watch { pid, source })?;
+        Ok(Self::Found { pid, pidfd, stays })
+    }
+
     fn pid(&self) -> i32 {
         match self {
             Self::Here(app) => app.pid(),
-            Self::There(app) => app.pid(),
+            Self::There { app, .. } => app.pid(),
+            Self::Found { pid, .. } => *pid,
         }
     }
 
@@ -201,8 +315,17 @@ impl Running {
         let unknown = |error: &dyn std::fmt::Display| format!("an end nobody can tell: {error}");
         match self {
             Self::Here(app) => app.wait().await.map_or_else(|error| unknown(&error), |exit| exit.to_string()),
-            Self::There(app) => {
+            Self::There { app, .. } => {
                 app.wait().await.map_or_else(|error| unknown(&error), |exit| exit.to_string())
+            }
+            Self::Found { pid, pidfd, .. } => {
+                let ready = pidfd.readable().await;
+                // It may be a child of this program, which nobody else would reap.
+                let _ = rustix::process::waitpid(Pid::from_raw(*pid), WaitOptions::NOHANG);
+                match ready {
+                    Ok(_) => "how is known to its parent only".to_owned(),
+                    Err(error) => unknown(&error),
+                }
             }
         }
     }
@@ -211,16 +334,27 @@ impl Running {
         // It may have ended in this moment.
         let _: io::Result<()> = match self {
             Self::Here(app) => app.signal(signal),
-            Self::There(app) => app.signal(signal),
+            Self::There { app, .. } => app.signal(signal),
+            Self::Found { pidfd, .. } => {
+                rustix::process::pidfd_send_signal(pidfd, signal).map_err(io::Error::from)
+            }
         };
+    }
+
+    /// Leaves it alone from now on.
+    fn leave(&mut self) {
+        match self {
+            Self::Here(app) => app.leave(),
+            Self::There { stays, .. } | Self::Found { stays, .. } => *stays = true,
+        }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The other kind ends with its owner by itself.
-        if let Self::There(app) = self {
-            let _ = app.signal(Signal::KILL);
+        // The first kind ends with its owner by itself.
+        if let Self::There { stays: false, .. } | Self::Found { stays: false, .. } = self {
+            self.signal(Signal::KILL);
         }
     }
 }

@@ -20,6 +20,7 @@ use super::head::Refusal;
 use super::record::RequestRecord;
 use super::writer::Writer;
 use super::{HeadLimits, ParsedHead, RequestHead};
+use crate::config::HttpLimits;
 use crate::journal::{Level, Note};
 use crate::request::Addresses;
 
@@ -31,7 +32,7 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// Serves one client until it leaves, the connection is done, or the server stops.
 pub(crate) async fn serve_connection(
-    front: Arc<Front>,
+    fronts: watch::Receiver<Arc<Front>>,
     stream: TcpStream,
     client: SocketAddr,
     mut stopping: watch::Receiver<bool>,
@@ -39,12 +40,16 @@ pub(crate) async fn serve_connection(
     // Without it small responses wait for acknowledgements; a client that left at once needs neither.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
-    let addresses = Addresses { client, server: front.announced.unwrap_or(local) };
-    let this = Client { front: &front, stream: &stream, addresses };
     let mut buffer = BytesMut::new();
     let mut requests = 0;
     let unread = loop {
-        match read_head(&this, &mut buffer, requests == 0, &mut stopping).await {
+        let limits = fronts.borrow().limits;
+        let incoming = read_head(&stream, &limits, &mut buffer, requests == 0, &mut stopping).await;
+        // A restart may have brought another since the last request.
+        let front = Arc::clone(&fronts.borrow());
+        let addresses = Addresses { client, server: front.announced.unwrap_or(local) };
+        let this = Client { front: &front, stream: &stream, addresses };
+        match incoming {
             Incoming::Head(head) => {
                 requests += 1;
                 let may_stay = requests < front.limits.max_keep_alive_requests && !*stopping.borrow();
@@ -76,12 +81,12 @@ enum Incoming {
 
 /// Waits for the next head.
 async fn read_head(
-    client: &Client<'_>,
+    stream: &TcpStream,
+    limits: &HttpLimits,
     buffer: &mut BytesMut,
     is_first: bool,
     stopping: &mut watch::Receiver<bool>,
 ) -> Incoming {
-    let limits = &client.front.limits;
     let head_limits = HeadLimits { head: limits.max_req_header_size, url: limits.max_req_url_len };
     let idle = if is_first { limits.conn_timeout } else { limits.keep_alive_timeout };
     let begun = Instant::now();
@@ -103,8 +108,8 @@ async fn read_head(
         let wait = async {
             buffer.reserve(READ_BLOCK);
             loop {
-                client.stream.readable().await?;
-                match client.stream.try_read_buf(buffer) {
+                stream.readable().await?;
+                match stream.try_read_buf(buffer) {
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                     read => return read,
                 }

@@ -1,6 +1,9 @@
 //! What all client connections share.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use super::access_log::AccessLog;
 use super::record::Observer;
@@ -13,7 +16,7 @@ use crate::route::Router;
 #[derive(Debug)]
 pub(crate) struct Front {
     pub(crate) router: Router,
-    pub(crate) applications: Applications,
+    pub(crate) applications: Arc<Applications>,
     pub(crate) limits: HttpLimits,
     /// What applications are told instead of the address a client connected to.
     pub(crate) announced: Option<SocketAddr>,
@@ -22,4 +25,6 @@ pub(crate) struct Front {
     pub(crate) observer: Observer,
     /// Whether exchanges keep transcripts.
     pub(crate) transcripts: bool,
+    /// Goes with the last request that uses this.
+    pub(crate) _in_use: watch::Sender<()>,
 }

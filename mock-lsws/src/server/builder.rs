@@ -4,12 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::generation::{Generation, Surroundings};
 use super::{MockServer, ServeError};
 use crate::config::ServerConfig;
-use crate::gateway::{Applications, Launcher, Means, Timing};
-use crate::http::{AccessLog, Front, Observer, RequestRecord};
+use crate::gateway::{Launcher, Means, Timing};
+use crate::http::{AccessLog, Observer, RequestRecord};
 use crate::journal::ServerLog;
-use crate::route::Router;
 
 /// How long requests under way may take when the server is stopped: what the real one gives them (lsapi 4.4).
 const GRACE: Duration = Duration::from_secs(10);
@@ -23,6 +23,7 @@ pub struct MockServerBuilder {
     launcher: Launcher,
     timing: Timing,
     grace: Duration,
+    detached_stay: bool,
     log: ServerLog,
     access_log: AccessLog,
     observer: Observer,
@@ -37,6 +38,7 @@ impl MockServerBuilder {
             launcher: Launcher::Here,
             timing: Timing::default(),
             grace: GRACE,
+            detached_stay: false,
             log: ServerLog::silent(),
             access_log: AccessLog::none(),
             observer: Observer::none(),
@@ -62,6 +64,12 @@ impl MockServerBuilder {
     /// How long requests under way may take when the server is stopped. 10 s.
     pub fn grace(self, grace: Duration) -> Self {
         Self { grace, ..self }
+    }
+
+    /// Whether detached applications outlive the server, as they do with the real one; the next server finds them again by
+    /// their address, which has to be configured for that. Otherwise everything ends with the server.
+    pub fn detached_stay(self, stay: bool) -> Self {
+        Self { detached_stay: stay, ..self }
     }
 
     /// Where the lines of the server's log go. Nowhere if nothing is said.
@@ -95,19 +103,20 @@ impl MockServerBuilder {
             .map_err(|source| ServeError::Listen { address: self.address, source })?;
         let address =
             listener.local_addr().map_err(|source| ServeError::Listen { address: self.address, source })?;
-        let launcher = Arc::new(self.launcher);
-        let means = Means { launcher: Arc::clone(&launcher), timing: self.timing, log: self.log.clone() };
-        let applications = Applications::start(&self.config, &means).await?;
-        let front = Front {
-            limits: self.config.limits,
-            announced: self.config.announced,
-            router: Router::new(Arc::new(self.config))?,
-            applications,
+        let means = Means {
+            launcher: Arc::new(self.launcher),
+            timing: self.timing,
             log: self.log,
+            folders: Arc::default(),
+            detached_stay: self.detached_stay,
+        };
+        let surroundings = Surroundings {
+            means,
             access_log: self.access_log,
             observer: self.observer,
             transcripts: self.transcripts,
         };
-        Ok(MockServer::run(listener, address, front, launcher, self.grace))
+        let generation = Generation::start(self.config, &surroundings).await?;
+        Ok(MockServer::run(listener, address, generation, surroundings, self.grace))
     }
 }

@@ -3,8 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::GatewayError;
 use crate::config::ConfigError;
+use crate::{GatewayError, SpawnerError};
 
 /// A server that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum ServeError {
     /// An external application cannot be set up.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// What starts applications could not be renewed.
+    #[error(transparent)]
+    Spawner(#[from] SpawnerError),
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::MockServerBuilder;
+use super::generation::{Generation, Surroundings};
+use super::{MockServerBuilder, ServeError};
 use crate::config::ServerConfig;
 use crate::gateway::Launcher;
 use crate::http::{Front, serve_connection};
@@ -18,6 +19,9 @@ use crate::process_table::ProcessInfo;
 /// How long the server waits when the system refuses a connection (most often: no descriptor is left). Requests under
 /// way free some.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long requests may take that were under way when the server was restarted.
+const RESTART_GRACE: Duration = Duration::from_secs(300);
 
 /// A mock LiteSpeed server: HTTP in front, LSAPI applications behind.
 ///
@@ -36,8 +40,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct MockServer {
     address: SocketAddr,
-    front: Arc<Front>,
-    launcher: Arc<Launcher>,
+    surroundings: Surroundings,
+    /// What is in service; held while another takes its place.
+    current: Mutex<Generation>,
+    /// What serves the next request.
+    fronts: watch::Sender<Arc<Front>>,
+    /// Generations whose last requests are still under way.
+    retiring: std::sync::Mutex<JoinSet<()>>,
     stopping: watch::Sender<bool>,
     accepting: JoinHandle<()>,
 }
@@ -51,14 +60,15 @@ impl MockServer {
     pub(super) fn run(
         listener: TcpListener,
         address: SocketAddr,
-        front: Front,
-        launcher: Arc<Launcher>,
+        generation: Generation,
+        surroundings: Surroundings,
         grace: Duration,
     ) -> Self {
-        let front = Arc::new(front);
+        let fronts = watch::Sender::new(Arc::clone(&generation.front));
         let stopping = watch::Sender::new(false);
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&front), stopping.subscribe(), grace));
-        Self { address, front, launcher, stopping, accepting }
+        let accepting = tokio::spawn(accept(listener, fronts.subscribe(), stopping.subscribe(), grace));
+        let (current, retiring) = (Mutex::new(generation), std::sync::Mutex::default());
+        Self { address, surroundings, current, fronts, retiring, stopping, accepting }
     }
 
     /// Where it listens, with the port it got.
@@ -66,19 +76,74 @@ impl MockServer {
         self.address
     }
 
-    /// Stops listening, lets requests under way finish within the grace period, then ends everything. Returns the
-    /// processes that were still there when the applications should have gone, and had to be ended.
+    fn note(&self, level: Level, text: impl Into<String>) {
+        self.surroundings.means.log.note(&Note::new(level, text));
+    }
+
+    /// Puts `config` in the place of the present configuration, as the real server's graceful restart does (lsapi 4.4): what
+    /// listens for clients stays, requests under way are finished by the applications they went to, new ones go to
+    /// applications that are started anew, under another parent. Detached applications stay and are found again; they lose
+    /// their parent when the last request of the old configuration is over.
+    ///
+    /// # Errors
+    /// When the configuration is wrong or an application cannot be set up: the present one goes on serving then.
+    pub async fn restart(&self, config: ServerConfig) -> Result<(), ServeError> {
+        config.validate()?;
+        let mut current = self.current.lock().await;
+        let launcher = Arc::clone(&self.surroundings.means.launcher);
+        let parent = match launcher.as_ref() {
+            Launcher::Here => None,
+            Launcher::Spawner(spawner) => Some(spawner.renew().await?),
+        };
+        current.applications.hand_over(false).await;
+        let next = match Generation::start(config, &self.surroundings).await {
+            Ok(next) => next,
+            Err(error) => {
+                current.applications.hand_over(true).await;
+                if let (Launcher::Spawner(spawner), Some(parent)) = (launcher.as_ref(), parent) {
+                    spawner.resume(parent).await;
+                }
+                return Err(error);
+            }
+        };
+        self.fronts.send_replace(Arc::clone(&next.front));
+        let old = std::mem::replace(&mut *current, next);
+        self.note(Level::Notice, "graceful restart: the new configuration serves");
+        let log = self.surroundings.means.log.clone();
+        let retire = async move {
+            old.retire(RESTART_GRACE).await;
+            if let Some(parent) = parent {
+                // Without it, there is nothing left to end.
+                let _ = parent.end().await;
+            }
+            log.note(&Note::new(
+                Level::Notice,
+                "graceful restart: the old configuration has served its last request",
+            ));
+        };
+        let mut retiring = self.retiring.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        while retiring.try_join_next().is_some() {}
+        retiring.spawn(retire);
+        Ok(())
+    }
+
+    /// Stops listening, lets requests under way finish within the grace period, then ends everything, but detached
+    /// applications if they shall stay. Returns the processes that were still there when the applications should have gone,
+    /// and had to be ended.
     pub async fn stop(mut self) -> Vec<ProcessInfo> {
         self.stopping.send_replace(true);
         // The task keeps the grace period itself; a panic in it has been reported where it happened.
         let _ = (&mut self.accepting).await;
-        self.front.applications.stop().await;
-        match self.launcher.as_ref() {
+        let mut retiring =
+            std::mem::take(&mut *self.retiring.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        // No request holds them up any more.
+        while retiring.join_next().await.is_some() {}
+        self.current.lock().await.applications.stop().await;
+        self.surroundings.means.folders.remove().await;
+        match self.surroundings.means.launcher.as_ref() {
             Launcher::Here => Vec::new(),
             Launcher::Spawner(spawner) => spawner.end_all().await.unwrap_or_else(|error| {
-                self.front
-                    .log
-                    .note(&Note::new(Level::Error, format!("cannot end the applications: {error}")));
+                self.note(Level::Error, format!("cannot end the applications: {error}"));
                 Vec::new()
             }),
         }
@@ -93,17 +158,23 @@ impl Drop for MockServer {
 }
 
 /// Accepts clients until the server stops, and then waits for those it has.
-async fn accept(listener: TcpListener, front: Arc<Front>, stopping: watch::Receiver<bool>, grace: Duration) {
+async fn accept(
+    listener: TcpListener,
+    fronts: watch::Receiver<Arc<Front>>,
+    stopping: watch::Receiver<bool>,
+    grace: Duration,
+) {
+    let note = |level, text: String| fronts.borrow().log.note(&Note::new(level, text));
     let mut clients = JoinSet::new();
     let mut stop = stopping.clone();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, client)) => {
-                    clients.spawn(serve_connection(Arc::clone(&front), stream, client, stopping.clone()));
+                    clients.spawn(serve_connection(fronts.clone(), stream, client, stopping.clone()));
                 }
                 Err(error) => {
-                    front.log.note(&Note::new(Level::Error, format!("cannot accept a client: {error}")));
+                    note(Level::Error, format!("cannot accept a client: {error}"));
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -116,7 +187,7 @@ async fn accept(listener: TcpListener, front: Arc<Front>, stopping: watch::Recei
     let all = async { while clients.join_next().await.is_some() {} };
     if tokio::time::timeout(grace, all).await.is_err() {
         let count = clients.len();
-        front.log.note(&Note::new(Level::Warn, format!("{count} requests were cut off by the stop")));
+        note(Level::Warn, format!("{count} requests were cut off by the stop"));
         clients.shutdown().await;
     }
 }

@@ -5,6 +5,7 @@
 
 mod builder;
 mod error;
+mod generation;
 mod mock_server;
 
 pub use builder::MockServerBuilder;

@@ -30,13 +30,24 @@ const LIMIT: Duration = Duration::from_secs(15);
 pub struct Spawner {
     keeper: Child,
     to_keeper: Pipe,
-    server: Server,
+    servers: Mutex<Servers>,
     shared: Arc<Shared>,
+}
+
+/// The processes that are parents of applications.
+#[derive(Debug)]
+struct Servers {
+    /// The one that starts them.
+    current: Arc<Server>,
+    /// The pids of all there have been.
+    pids: Vec<i32>,
 }
 
 /// The process that is the parent of the applications.
 #[derive(Debug)]
 struct Server {
+    /// Which of those there have been it is.
+    number: u64,
     pid: i32,
     pidfd: Option<OwnedFd>,
     pipe: Pipe,
@@ -62,8 +73,20 @@ struct State {
 enum Waiting {
     Server,
     Folder,
-    Spawn(u64),
+    Spawn {
+        /// The control socket it was asked for over.
+        server: u64,
+        id: u64,
+    },
     Done,
+}
+
+/// Whose messages they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Keeper,
+    /// The server with this number.
+    Server(u64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -96,10 +119,11 @@ impl Spawner {
         // From here on a failure has to take the keeper with it.
         let guard = KeeperGuard(Some(keeper));
         let shared = Arc::new(Shared::default());
-        let to_keeper = Pipe::start(ours, Shared::reader(&shared, true)).map_err(error)?;
+        let to_keeper = Pipe::start(ours, Shared::reader(&shared, Origin::Keeper)).map_err(error)?;
         let server = Self::start_server(&to_keeper, &shared).await.map_err(error)?;
         let keeper = guard.release().ok_or_else(|| error(io::ErrorKind::NotFound.into()))?;
-        Ok(Self { keeper, to_keeper, server, shared })
+        let servers = Mutex::new(Servers { pids: vec![server.pid], current: Arc::new(server) });
+        Ok(Self { keeper, to_keeper, servers, shared })
     }
 
     async fn start_server(to_keeper: &Pipe, shared: &Arc<Shared>) -> io::Result<Server> {
@@ -108,12 +132,16 @@ impl Spawner {
         to_keeper.send(&Request::StartServer, vec![theirs.into()])?;
         let answer = tokio::time::timeout(LIMIT, answer).await;
         match answer {
-            Ok(Ok(Message::ServerStarted { pid })) => Ok(Server {
-                pid,
-                pidfd: open_pidfd(pid),
-                pipe: Pipe::start(ours, Shared::reader(shared, false))?,
-                exit: shared.exit_of(pid, 0),
-            }),
+            Ok(Ok(Message::ServerStarted { pid })) => {
+                let number = shared.next_id.fetch_add(1, Ordering::Relaxed);
+                Ok(Server {
+                    number,
+                    pid,
+                    pidfd: open_pidfd(pid),
+                    pipe: Pipe::start(ours, Shared::reader(shared, Origin::Server(number)))?,
+                    exit: shared.exit_of(pid, 0),
+                })
+            }
             Ok(Ok(Message::ServerFailed { reason })) => Err(io::Error::other(reason)),
             _ => Err(io::Error::other("it does not answer as a spawner")),
         }
@@ -128,8 +156,9 @@ impl Spawner {
         let spec = command.resolve()?;
         let log = command.open_log()?;
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
-        let answer = self.shared.wait_for(Waiting::Spawn(id));
-        self.server
+        let server = self.server();
+        let answer = self.shared.wait_for(Waiting::Spawn { server: server.number, id });
+        server
             .pipe
             .send(&Request::Spawn { id, spec }, vec![input, log])
             .map_err(|_| StartError::SpawnerGone)?;
@@ -142,10 +171,24 @@ impl Spawner {
         }
     }
 
+    /// Has the keeper leave `app` and its descendants alone, whatever becomes of this program.
+    pub(crate) fn let_stay(&self, app: &SpawnedApp) {
+        // Without a keeper nobody ends it either.
+        let _ = self.to_keeper.send(&Request::LetStay { pid: app.pid }, Vec::new());
+    }
+
     /// The pid of the server process, the parent of the applications.
     #[must_use]
-    pub const fn pid(&self) -> i32 {
-        self.server.pid
+    pub fn pid(&self) -> i32 {
+        self.server().pid
+    }
+
+    fn servers(&self) -> MutexGuard<'_, Servers> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn server(&self) -> Arc<Server> {
+        Arc::clone(&self.servers().current)
     }
 
     /// Kills the server process, as if the web server had died, and waits until its applications have lost it. They go
@@ -154,21 +197,35 @@ impl Spawner {
     /// # Errors
     /// When it cannot be told whether it has ended.
     pub async fn kill(&self) -> Result<(), SpawnerError> {
-        if let Some(pidfd) = &self.server.pidfd {
-            // It may have ended by itself.
-            let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
-        }
-        wait_for_end(&self.server.exit).await.map(|_| ())
+        self.server().kill().await
     }
 
     /// Starts a new server process in place of one that was killed.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub async fn restart(&mut self) -> Result<(), SpawnerError> {
+    pub async fn restart(&self) -> Result<(), SpawnerError> {
+        self.renew().await.map(|_| ())
+    }
+
+    /// Starts a new server process, which starts applications from now on. The one before stays the parent of those it has
+    /// started, until it is ended.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) async fn renew(&self) -> Result<OldServer, SpawnerError> {
         let server = Self::start_server(&self.to_keeper, &self.shared).await;
-        self.server = server.map_err(|source| SpawnerError::Server { source })?;
-        Ok(())
+        let server = Arc::new(server.map_err(|source| SpawnerError::Server { source })?);
+        let mut servers = self.servers();
+        servers.pids.push(server.pid);
+        Ok(OldServer(std::mem::replace(&mut servers.current, server)))
+    }
+
+    /// Has `old` start applications again, in the place of the one that was started after it.
+    pub(crate) async fn resume(&self, old: OldServer) {
+        let new = std::mem::replace(&mut self.servers().current, old.0);
+        // It may have gone by itself.
+        let _ = new.kill().await;
     }
 
     /// The processes below the spawner at this moment, without its own two: applications, their descendants, and
@@ -176,7 +233,8 @@ impl Spawner {
     #[must_use]
     pub fn descendants(&self) -> Vec<ProcessInfo> {
         let mut found = process_table::descendants(self.keeper.id().cast_signed());
-        found.retain(|process| process.pid != self.server.pid);
+        let servers = self.servers();
+        found.retain(|process| !servers.pids.contains(&process.pid));
         found
     }
 
@@ -218,6 +276,31 @@ impl Spawner {
     /// When the keeper is gone or takes too long.
     pub async fn shutdown(self) -> Result<Vec<ProcessInfo>, SpawnerError> {
         self.end_all().await
+    }
+}
+
+impl Server {
+    async fn kill(&self) -> Result<(), SpawnerError> {
+        if let Some(pidfd) = &self.pidfd {
+            // It may have ended by itself.
+            let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
+        }
+        wait_for_end(&self.exit).await.map(|_| ())
+    }
+}
+
+/// A server process that starts nothing any more.
+#[derive(Debug)]
+#[must_use = "it is the parent of applications until it is ended"]
+pub(crate) struct OldServer(Arc<Server>);
+
+impl OldServer {
+    /// Ends it: its applications lose their parent.
+    ///
+    /// # Errors
+    /// When it cannot be told whether it has ended.
+    pub(crate) async fn end(self) -> Result<(), SpawnerError> {
+        self.0.kill().await
     }
 }
 
@@ -284,12 +367,12 @@ impl Shared {
     }
 
     /// What is done with each message, and with the end of them.
-    fn reader(shared: &Arc<Self>, from_keeper: bool) -> impl FnMut(Option<Message>) + Send + use<> {
+    fn reader(shared: &Arc<Self>, from: Origin) -> impl FnMut(Option<Message>) + Send + use<> {
         let shared = Arc::clone(shared);
-        move |message| shared.take(message, from_keeper)
+        move |message| shared.take(message, from)
     }
 
-    fn take(&self, message: Option<Message>, from_keeper: bool) {
+    fn take(&self, message: Option<Message>, from: Origin) {
         let mut state = self.state();
         let waiting = match &message {
             Some(Message::Exited { pid, exit, at }) => {
@@ -298,17 +381,23 @@ impl Shared {
                 return;
             }
             Some(Message::ServerStarted { .. } | Message::ServerFailed { .. }) => Waiting::Server,
-            Some(Message::Spawned { id, .. } | Message::SpawnFailed { id, .. }) => Waiting::Spawn(*id),
+            Some(Message::Spawned { id, .. } | Message::SpawnFailed { id, .. }) => match from {
+                Origin::Server(server) => Waiting::Spawn { server, id: *id },
+                Origin::Keeper => return,
+            },
             Some(Message::FolderMade { .. } | Message::FolderFailed { .. }) => Waiting::Folder,
             Some(Message::Done { .. }) => Waiting::Done,
             // Without the keeper nothing will be told any more; without the server only its answers are missing.
-            None if from_keeper => {
-                state.waiting.clear();
-                state.exits.clear();
-                return;
-            }
             None => {
-                state.waiting.retain(|what, _| !matches!(what, Waiting::Spawn(_)));
+                match from {
+                    Origin::Keeper => {
+                        state.waiting.clear();
+                        state.exits.clear();
+                    }
+                    Origin::Server(gone) => state
+                        .waiting
+                        .retain(|what, _| !matches!(what, Waiting::Spawn { server, .. } if *server == gone)),
+                }
                 return;
             }
         };

@@ -53,7 +53,7 @@ fn run() -> io::Result<()> {
     let mut events = Events::new(control)?;
     let mut kept = Kept::default();
     let result = keep(&mut events, &mut kept);
-    end_all(&events, &kept.servers);
+    end_all(&events, &kept);
     for folder in kept.folders {
         let path = folder.path().to_owned();
         if let Err(error) = folder.close() {
@@ -69,6 +69,8 @@ struct Kept {
     /// Pids of the server processes there have been.
     servers: Vec<i32>,
     folders: Vec<TempDir>,
+    /// Pids of applications that do not go.
+    staying: Vec<i32>,
 }
 
 /// Runs until the client is gone or somebody wants this process to end.
@@ -99,8 +101,9 @@ fn keep(events: &mut Events, kept: &mut Kept) -> io::Result<()> {
                 });
                 kept.folders.extend(made);
             }
+            Ok(Some((Request::LetStay { pid }, _))) => kept.staying.push(pid),
             Ok(Some((Request::EndAll, _))) => {
-                let ended = end_all(events, &kept.servers);
+                let ended = end_all(events, kept);
                 events.tell(&Message::Done { ended });
             }
             Ok(Some((Request::Spawn { .. }, _))) => {
@@ -130,28 +133,50 @@ fn start_server(events: &mut Events, socket: OwnedFd) -> Option<i32> {
     }
 }
 
-/// Ends and reaps every descendant, and returns those there were, without the servers.
+/// Ends and reaps every descendant but those that stay, and returns those there were, without the servers.
 ///
 /// As this process is a subreaper, whatever loses its parent becomes a child of it: when there is no child left there
 /// is no descendant left.
-fn end_all(events: &Events, servers: &[i32]) -> Vec<ProcessInfo> {
+fn end_all(events: &Events, kept: &Kept) -> Vec<ProcessInfo> {
     let own = rustix::process::getpid().as_raw_nonzero().get();
     let limit = Instant::now() + END_LIMIT;
-    let mut there = descendants(own);
-    there.retain(|process| !servers.contains(&process.pid));
-    while !is_childless() {
-        for process in descendants(own) {
+    let mut there = goers(own, kept);
+    there.retain(|process| !kept.servers.contains(&process.pid));
+    while !is_done(own, kept) {
+        for process in goers(own, kept) {
             if let Some(pid) = Pid::from_raw(process.pid) {
                 let _ = rustix::process::kill_process(pid, Signal::KILL);
             }
         }
         if events.wait_for_child(20).is_err() || Instant::now() > limit {
-            eprintln!("spawner: some processes could not be ended: {}", list(&descendants(own)));
+            eprintln!("spawner: some processes could not be ended: {}", list(&goers(own, kept)));
             break;
         }
         events.reap();
     }
     there
+}
+
+/// The descendants that go.
+fn goers(own: i32, kept: &Kept) -> Vec<ProcessInfo> {
+    let mut all = descendants(own);
+    let mut staying = kept.staying.clone();
+    // Parents come before their children.
+    all.retain(|process| {
+        let stays = staying.contains(&process.pid)
+            || staying.contains(&process.ppid)
+            || kept.staying.contains(&process.sid);
+        if stays {
+            staying.push(process.pid);
+        }
+        !stays
+    });
+    all
+}
+
+/// Whether nothing is left that goes.
+fn is_done(own: i32, kept: &Kept) -> bool {
+    if kept.staying.is_empty() { is_childless() } else { goers(own, kept).is_empty() }
 }
 
 fn list(processes: &[ProcessInfo]) -> String {

@@ -25,6 +25,11 @@ pub(crate) enum Request {
         /// The folder it is made in.
         parent: PathBuf,
     },
+    /// To the keeper: leave this process, an application, and its descendants alone from now on.
+    LetStay {
+        /// Its pid, which is that of its session too.
+        pid: i32,
+    },
     /// To the keeper: end every process and answer.
     EndAll,
 }

@@ -78,7 +78,7 @@ fn the_server_process_is_the_parent_and_its_death_is_seen() {
 fn a_new_server_takes_the_place_of_a_dead_one() {
     let dir = tempfile::tempdir().unwrap();
     block_on(async {
-        let mut spawner = spawner().await;
+        let spawner = spawner().await;
         let old = spawner.pid();
         spawner.kill().await.unwrap();
         spawner.restart().await.unwrap();
