@@ -4,6 +4,7 @@
 //! developer's machine; where CI is set they fail.
 
 mod applications;
+mod given;
 mod load;
 mod mappings;
 #[path = "../../../mock-lsws/tests/suite/served.rs"]

@@ -19,10 +19,15 @@ pub(crate) fn lswsgi() -> &'static str {
     BINARY.get_or_init(|| build("lswsgi")).to_str().expect("a path in UTF-8")
 }
 
+/// The binary of mock-lsws.
+pub(crate) fn mock_lsws() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| build("mock-lsws"))
+}
+
 /// `mock-lsws serve ARGS` in `folder`.
 pub(crate) fn serve(folder: &Path, args: &[&str]) -> Served {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let mut program = Command::new(BINARY.get_or_init(|| build("mock-lsws")));
+    let mut program = Command::new(mock_lsws());
     program.current_dir(folder);
     Served::start(program, args)
 }

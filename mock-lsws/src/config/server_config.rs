@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::wsgi_alias::{ScriptAlias, WsgiVariable};
 use super::{Context, ExternalApp, ScriptHandler};
+use crate::{Address, AppLog};
 
 /// What one mock server serves.
 ///
@@ -39,6 +40,13 @@ pub struct ServerConfig {
     pub min_uid: u32,
     /// `minGID`: nor with a smaller group.
     pub min_gid: u32,
+    /// `allowExtAppSetuid`: whether an application that runs as root may become another user.
+    pub allow_ext_app_setuid: bool,
+    /// The server's log for standard error, where its applications write too. `None`: its own standard error.
+    pub stderr_log: Option<PathBuf>,
+    /// Detached applications outlive the server, as those of the real one do, and this is the folder of their sockets, by
+    /// which the next server finds them. `None`: they end with the server.
+    pub keep_detached: Option<PathBuf>,
     /// External applications.
     pub apps: Vec<ExternalApp>,
     /// Contexts; the longest URI wins.
@@ -67,6 +75,9 @@ impl Default for ServerConfig {
             php_ini: Vec::new(),
             min_uid: 11,
             min_gid: 10,
+            allow_ext_app_setuid: true,
+            stderr_log: None,
+            keep_detached: None,
             apps: Vec::new(),
             contexts: Vec::new(),
             script_handlers: Vec::new(),
@@ -118,6 +129,48 @@ impl ServerConfig {
     pub const fn announced(mut self, address: SocketAddr) -> Self {
         self.announced = Some(address);
         self
+    }
+
+    /// Sets whether applications that run as root may become another user.
+    #[must_use]
+    pub const fn allow_ext_app_setuid(mut self, allow: bool) -> Self {
+        self.allow_ext_app_setuid = allow;
+        self
+    }
+
+    /// Sets the file applications write their standard error to, an absolute path.
+    #[must_use]
+    pub fn stderr_log(mut self, file: impl Into<PathBuf>) -> Self {
+        self.stderr_log = Some(file.into());
+        self
+    }
+
+    /// Has detached applications outlive the server. Their sockets are in `folder`, an absolute path that is made if it is
+    /// missing, unless they have an address of their own.
+    #[must_use]
+    pub fn keep_detached(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.keep_detached = Some(folder.into());
+        self
+    }
+
+    /// `app` as the server starts it, with what it gets from the server's own settings.
+    #[must_use]
+    pub(crate) fn prepared(&self, app: &ExternalApp) -> ExternalApp {
+        let mut app = app.clone();
+        app.may_switch_user &= self.allow_ext_app_setuid;
+        if app.log == AppLog::Inherit {
+            app.log = match &self.stderr_log {
+                Some(file) => AppLog::Append(file.clone()),
+                // What the server was started with may wait for the end of everything that writes there.
+                None if self.keep_detached.is_some() && app.is_detached() => AppLog::Discard,
+                None => AppLog::Inherit,
+            };
+        }
+        if let (Some(folder), None, true) = (&self.keep_detached, &app.address, app.is_detached()) {
+            let name = app.name.replace('/', "_");
+            app.address = Some(Address::Unix(folder.join(format!("{name}.sock"))));
+        }
+        app
     }
 
     /// Adds a setting of PHP.

@@ -110,6 +110,12 @@ impl ServerConfig {
         let mut problems = Vec::new();
         let mut check = Check { owner: Owner::Server, problems: &mut problems };
         check.absolute("docRoot", &self.doc_root);
+        if let Some(file) = &self.stderr_log {
+            check.absolute("stderrLog", file);
+        }
+        if let Some(folder) = &self.keep_detached {
+            check.absolute("keepDetached", folder);
+        }
         for variable in &self.wsgi_variables {
             check_variable(&mut check, &variable.name);
         }

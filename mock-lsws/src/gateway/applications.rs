@@ -37,9 +37,15 @@ impl Applications {
     /// # Errors
     /// When one cannot be set up.
     pub(crate) async fn start(config: &ServerConfig, means: &Means) -> Result<Self, GatewayError> {
+        if let Some(folder) = &config.keep_detached {
+            std::fs::create_dir_all(folder).map_err(|error| GatewayError {
+                app: "keepDetached".to_owned(),
+                reason: format!("the folder {} cannot be made: {error}", folder.display()),
+            })?;
+        }
         let mut started = Self { by_name: HashMap::new() };
         for app in &config.apps {
-            match Gateway::start(app.clone(), means.clone()).await {
+            match Gateway::start(config.prepared(app), means.clone()).await {
                 Ok(gateway) => started.by_name.insert(app.name.clone(), gateway),
                 Err(error) => {
                     // What was found running is somebody else's.

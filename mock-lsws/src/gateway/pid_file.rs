@@ -85,12 +85,10 @@ impl PidFile {
         let record = PidRecord::decode(&bytes)?;
         let socket = self.socket.symlink_metadata().ok().filter(|found| found.file_type().is_socket())?;
         let is_same = record.inode == socket.ino() && record.modified == socket.mtime();
-        let is_alive = match Pid::from_raw(record.pid).filter(|_| record.pid > 0) {
-            // Somebody else's is alive too.
-            Some(pid) => rustix::process::test_kill_process(pid) != Err(Errno::SRCH),
-            None => false,
-        };
-        (is_same && is_alive).then_some(record)
+        let pid = if record.pid > 0 { Pid::from_raw(record.pid) } else { None };
+        // One of another user is alive too.
+        let is_alive = |pid| rustix::process::test_kill_process(pid) != Err(Errno::SRCH);
+        (is_same && pid.is_some_and(is_alive)).then_some(record)
     }
 
     /// Writes down that `pid` serves the socket.

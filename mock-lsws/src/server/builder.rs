@@ -23,7 +23,6 @@ pub struct MockServerBuilder {
     launcher: Launcher,
     timing: Timing,
     grace: Duration,
-    detached_stay: bool,
     log: ServerLog,
     access_log: AccessLog,
     observer: Observer,
@@ -38,7 +37,6 @@ impl MockServerBuilder {
             launcher: Launcher::Here,
             timing: Timing::default(),
             grace: GRACE,
-            detached_stay: false,
             log: ServerLog::silent(),
             access_log: AccessLog::none(),
             observer: Observer::none(),
@@ -64,12 +62,6 @@ impl MockServerBuilder {
     /// How long requests under way may take when the server is stopped. 10 s.
     pub fn grace(self, grace: Duration) -> Self {
         Self { grace, ..self }
-    }
-
-    /// Whether detached applications outlive the server, as they do with the real one; the next server finds them again by
-    /// their address, which has to be configured for that. Otherwise everything ends with the server.
-    pub fn detached_stay(self, stay: bool) -> Self {
-        Self { detached_stay: stay, ..self }
     }
 
     /// Where the lines of the server's log go. Nowhere if nothing is said.
@@ -108,7 +100,7 @@ impl MockServerBuilder {
             timing: self.timing,
             log: self.log,
             folders: Arc::default(),
-            detached_stay: self.detached_stay,
+            detached_stay: self.config.keep_detached.is_some(),
         };
         let surroundings = Surroundings {
             means,

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -45,6 +46,9 @@ impl Served {
     /// is added.
     pub(crate) fn start(mut command: Command, args: &[&str]) -> Self {
         let temporary = tempfile::tempdir().expect("a temporary folder");
+        // Whoever the command has it run as.
+        std::fs::set_permissions(temporary.path(), std::fs::Permissions::from_mode(0o777))
+            .expect("it is ours");
         let mut process = command
             .args(["serve", "--http", "127.0.0.1:0"])
             .args(args)
@@ -96,9 +100,7 @@ impl Served {
 
     /// A connection to it.
     pub(crate) fn connect(&self) -> TcpStream {
-        let client = TcpStream::connect(self.address).expect("it listens");
-        client.set_read_timeout(Some(LONG)).expect("a time limit");
-        client
+        connect(self.address)
     }
 
     /// The answer to GET.
@@ -108,13 +110,7 @@ impl Served {
 
     /// The answer to a request with `Connection: close`.
     pub(crate) fn send(&self, request: &[u8]) -> Answer {
-        let mut client = self.connect();
-        client.write_all(request).expect("it is sent");
-        let mut bytes = Vec::new();
-        client
-            .read_to_end(&mut bytes)
-            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&bytes)));
-        Answer::parse(&bytes)
+        Answer::to(self.address, request)
     }
 
     /// The next line on standard output; empty at its end.
@@ -193,7 +189,24 @@ fn runs(pid: i32) -> bool {
     ProcessInfo::of(pid).is_some_and(|process| !process.is_zombie())
 }
 
+fn connect(address: SocketAddr) -> TcpStream {
+    let client = TcpStream::connect(address).expect("it listens");
+    client.set_read_timeout(Some(LONG)).expect("a time limit");
+    client
+}
+
 impl Answer {
+    /// The answer of the server at `address` to a request with `Connection: close`.
+    pub(crate) fn to(address: SocketAddr, request: &[u8]) -> Self {
+        let mut client = connect(address);
+        client.write_all(request).expect("it is sent");
+        let mut bytes = Vec::new();
+        client
+            .read_to_end(&mut bytes)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&bytes)));
+        Self::parse(&bytes)
+    }
+
     fn parse(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
         let end = end.unwrap_or_else(|| panic!("no head: {}", String::from_utf8_lossy(bytes)));

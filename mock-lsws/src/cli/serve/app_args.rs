@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::RangedI64ValueParser;
@@ -18,7 +19,7 @@ use super::error::ServeError;
 const APP: &str = "COMMAND as an external application, with the real server's names";
 
 /// The settings of COMMAND. What is not given has the real server's default for the kind of mapping.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct AppArgs {
     /// Add a variable to its environment. Order is kept, and your own LSAPI_* variables follow.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, requires = "command", conflicts_with = "connect", help_heading = APP)]
@@ -60,14 +61,19 @@ pub(crate) struct AppArgs {
     #[arg(long, value_name = "N", value_parser = signed(&BACKLOG), requires = "command", conflicts_with = "connect", help_heading = APP)]
     backlog: Option<i32>,
 
-    /// 0: started by the first request. 1, 2: with the server. 3: with it, and told that it outlives it. [default: 3]
+    /// 0: started by the first request. 1, 2: with the server. 3: with it, and detached: told that it outlives the server,
+    /// and kept by a graceful restart. [default: 3]
     #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(0..=3), requires = "command", conflicts_with = "connect", help_heading = APP)]
     run_on_start_up: Option<u8>,
 
-    /// Time without a request that COMMAND is told it may stay (LSAPI_PGRP_MAX_IDLE); -1: without end. [default: 300; -1
-    /// without a WSGI context]
+    /// Time without a request after which COMMAND is stopped, or told to stop itself if it is detached
+    /// (LSAPI_PGRP_MAX_IDLE); -1: never. [default: 300; -1 without a WSGI context]
     #[arg(long, value_name = "SECONDS", value_parser = limit, allow_negative_numbers = true, requires = "command", conflicts_with = "connect", help_heading = APP)]
     ext_max_idle_time: Option<Limit>,
+
+    /// A file that has COMMAND started anew when it is touched. [default: none; tmp/restart.txt of a WSGI context]
+    #[arg(long, value_name = "FILE", requires = "command", conflicts_with = "connect", help_heading = APP)]
+    pub(super) restart_marker: Option<PathBuf>,
 
     /// Its nice value, never below the server's. [default: 3; the server's and 1 without a WSGI context]
     #[arg(long, value_name = "N", value_parser = signed(&PRIORITY), allow_negative_numbers = true, requires = "command", conflicts_with = "connect", help_heading = APP)]

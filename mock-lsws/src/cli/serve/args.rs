@@ -35,7 +35,9 @@ Examples:
 
 When it is ready, one line on standard output says where. The server's log, and what the
 application writes to its standard error, go to standard error. Ctrl-C stops it: requests under
-way get ten seconds, a second Ctrl-C does not wait.
+way get ten seconds, a second Ctrl-C does not wait. SIGUSR1 restarts it gracefully: the files
+are read again, new requests go to applications that are started anew, those under way are
+finished where they are, and detached applications stay.
 
 COMMAND is a WSGI application context at / unless a mapping is given. It is looked up on PATH and
 started in the current directory. Its environment is the one a server makes: --env, then your own
@@ -54,8 +56,9 @@ Exit codes:
 const HTTP: &str = "HTTP";
 const MAPPING: &str = "What leads to COMMAND (nothing: every URL)";
 const SHOW: &str = "What is shown";
+const LIFE: &str = "Start and stop";
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[command(
     override_usage = "mock-lsws serve [OPTIONS] -- COMMAND...\n       mock-lsws serve [OPTIONS] --config FILE [-- COMMAND...]\n       mock-lsws serve [OPTIONS] --connect ADDR"
@@ -122,6 +125,24 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     pub(super) app: AppArgs,
+
+    /// Leave detached applications (--run-on-start-up 3) running when the server stops, as the real one does. Their sockets
+    /// are in this folder, and the next server that is told it finds them there.
+    #[arg(long, value_name = "DIR", help_heading = LIFE)]
+    pub(super) keep_detached: Option<PathBuf>,
+
+    /// How long applications may take to end when the server stops. The real one gives them 0.1 s.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds, help_heading = LIFE)]
+    pub(super) stop_timeout: Duration,
+
+    /// What applications write to their standard error goes to this file. [default: to that of the server; nowhere if they
+    /// are kept]
+    #[arg(long, value_name = "FILE", help_heading = LIFE)]
+    pub(super) stderr_log: Option<PathBuf>,
+
+    /// No application becomes another user, even if it runs as root.
+    #[arg(long, help_heading = LIFE)]
+    pub(super) no_ext_app_setuid: bool,
 
     /// One line for each request: the combined format, then microseconds and how often the request was sent. - is
     /// standard output.

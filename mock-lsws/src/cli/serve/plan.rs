@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use mock_lsws::config::{
     Context, ContextKind, ExternalApp, ScriptAlias, ScriptHandler, ServerConfig, own_lsapi_variables,
 };
-use mock_lsws::{Detail, Level};
+use mock_lsws::{Detail, Level, Timing};
 use rustix::fs::Access;
 
 use super::super::program;
@@ -26,6 +26,7 @@ pub(super) struct Plan {
     pub(super) access_log: Option<PathBuf>,
     pub(super) transcripts: Option<Detail>,
     pub(super) level: Level,
+    pub(super) timing: Timing,
 }
 
 impl Plan {
@@ -38,8 +39,9 @@ impl Plan {
             _ => Some(Detail::Hex),
         };
         let level = if args.verbose { Level::Info } else { Level::Notice };
+        let timing = Timing { last: args.stop_timeout, ..Timing::default() };
         let (config, warnings) = configuration(args, directory)?;
-        Ok(Self { config, warnings, http, access_log, transcripts, level })
+        Ok(Self { config, warnings, http, access_log, transcripts, level, timing })
     }
 }
 
@@ -53,6 +55,10 @@ fn configuration(args: ServeArgs, directory: &Path) -> Result<(ServerConfig, Vec
     }
     config.https |= args.https;
     config.path_info_overread |= args.path_info_overread;
+    config.allow_ext_app_setuid &= !args.no_ext_app_setuid;
+    let below = |path: &PathBuf| directory.join(path);
+    config.keep_detached = args.keep_detached.as_ref().map(below).or(config.keep_detached);
+    config.stderr_log = args.stderr_log.as_ref().map(below).or(config.stderr_log);
     if let Some(timeout) = args.conn_timeout {
         config.limits.conn_timeout = timeout;
     }
@@ -100,7 +106,9 @@ fn add_command(config: &mut ServerConfig, args: ServeArgs, directory: &Path) -> 
             .map_err(|_| ServeError::Usage("COMMAND is no application".to_owned()))?;
         app
     };
+    let marker = args.app.restart_marker.as_ref().map(|file| directory.join(file));
     args.app.set(&mut app)?;
+    app.restart_marker = marker;
     config.apps.push(app);
     Ok(())
 }

@@ -35,6 +35,7 @@ pub(super) fn external_app(section: &mut Section<'_, '_>, remarks: &mut Vec<Stri
         app.env = env;
     }
     set(&mut app.instances, section.number("instances"));
+    app.restart_marker = section.path("restartMarker");
     set(&mut app.auto_start, section.numbered("autoStart", &[false, true, true]));
     for (key, why) in [
         ("persistConn", "the server always keeps LSAPI connections"),

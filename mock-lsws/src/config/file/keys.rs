@@ -31,6 +31,14 @@ pub const KEYS: &[Key] = &[
     key("", "adminEmails", "empty", "SERVER_ADMIN"),
     key("", "minUID", "11", "the smallest user number an application runs as"),
     key("", "minGID", "10", "the smallest group number"),
+    key("", "allowExtAppSetuid", "true", "whether an application that runs as root may become another user"),
+    key(
+        "",
+        "keepDetached",
+        "none",
+        "leave detached applications running when the server stops, as the real one does; a folder for their sockets, where the next server finds them",
+    ),
+    key("", "stderrLog", "the server's own", "the file that applications write their standard error to"),
     key("", "https", "false", "tell applications `HTTPS=on`, as behind a TLS listener"),
     key(
         "",
@@ -93,6 +101,7 @@ pub const KEYS: &[Key] = &[
         "-1",
         "seconds without a request after which it is stopped; -1: never. Detached, it is LSAPI_PGRP_MAX_IDLE, 30 or more",
     ),
+    key(APP, "restartMarker", "none", "a file that, when it is touched, has the application started anew"),
     key(APP, "priority", "the server's and 1", "-20 to 20, not below the server's own"),
     key(APP, "umask", "022", "octal"),
     key(APP, "memSoftLimit", "none", "RLIMIT_AS: bytes, or \"500M\""),

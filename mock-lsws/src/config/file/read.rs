@@ -96,6 +96,9 @@ fn read<'i>(
     set(&mut config.server_admin, top.text("adminEmails"));
     set(&mut config.min_uid, top.number("minUID"));
     set(&mut config.min_gid, top.number("minGID"));
+    set(&mut config.allow_ext_app_setuid, top.flag("allowExtAppSetuid"));
+    config.keep_detached = top.path("keepDetached");
+    config.stderr_log = top.path("stderrLog");
     set(&mut config.https, top.flag("https"));
     set(&mut config.path_info_overread, top.flag("pathInfoOverread"));
     if let Some(address) = top.text("announced") {
