@@ -4,9 +4,15 @@
 //! developer's machine; where CI is set they fail.
 
 mod applications;
+mod detached;
+mod flow;
 mod given;
 mod load;
 mod mappings;
+mod processes;
+mod restarts;
 #[path = "../../../mock-lsws/tests/suite/served.rs"]
 mod served;
+mod stand;
+mod stops;
 mod support;

@@ -417,8 +417,7 @@ impl Processes {
             state.listening.close();
             state.retire(Fate::Stop);
         }
-        let limit = self.means.timing.last.min(self.means.timing.kill);
-        state.keepers.end(limit).await;
+        state.keepers.end(self.means.timing.last).await;
     }
 }
 

@@ -91,9 +91,14 @@ impl Served {
 
     /// Waits until standard error has `text`.
     pub(crate) fn says(&self, text: &str) {
+        self.until(text, |said| said.contains(text));
+    }
+
+    /// Waits until standard error is as `seen` wants it.
+    pub(crate) fn until(&self, what: &str, seen: impl Fn(&str) -> bool) {
         let limit = Instant::now() + LONG;
-        while !self.stderr().contains(text) {
-            assert!(Instant::now() < limit, "{text:?} was never said: {}", self.stderr());
+        while !seen(&self.stderr()) {
+            assert!(Instant::now() < limit, "{what:?} never came: {}", self.stderr());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -205,6 +210,34 @@ impl Answer {
             .read_to_end(&mut bytes)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&bytes)));
         Self::parse(&bytes)
+    }
+
+    /// The answer to GET on a connection that is kept, and made where there is none.
+    pub(crate) fn kept(connection: &mut Option<TcpStream>, address: SocketAddr, target: &str) -> Self {
+        let client = connection.get_or_insert_with(|| connect(address));
+        client
+            .write_all(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes())
+            .expect("it is sent");
+        let mut bytes = Vec::new();
+        let mut piece = [0; 4096];
+        loop {
+            let len = client.read(&mut piece).expect("an answer");
+            bytes.extend_from_slice(&piece[..len]);
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let Some((head, body)) = text.split_once("\r\n\r\n").filter(|_| len > 0) else {
+                assert!(len > 0, "the connection ended: {text:?}");
+                continue;
+            };
+            let lines = head.lines().map(str::to_ascii_lowercase).collect::<Vec<_>>();
+            let length =
+                lines.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+            if length.map_or_else(|| body.ends_with("0\r\n\r\n"), |length| body.len() >= length) {
+                if lines.iter().any(|line| line == "connection: close") {
+                    *connection = None;
+                }
+                return Self::parse(&bytes);
+            }
+        }
     }
 
     fn parse(bytes: &[u8]) -> Self {
