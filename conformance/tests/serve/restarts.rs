@@ -1,6 +1,7 @@
 //! Point 29: an application that is started anew by its marker, and servers that are replaced while they serve.
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +12,7 @@ use mock_lsws::ProcessInfo;
 use mock_lsws::config::{RunOnStartUp, ServerConfig};
 use rustix::process::Signal;
 
-use crate::served::{Answer, Served};
+use crate::served::{Answer, Served, connect};
 use crate::stand::{Answered, Stand, answered, fast, get, runs, signal, site, wsgi};
 use crate::support::{lswsgi, serve};
 
@@ -32,7 +33,7 @@ impl Load {
                 let mut connection = None;
                 while !stop.load(Ordering::SeqCst) {
                     let answer = if keeps {
-                        Answer::kept(&mut connection, address, "/?0.005")
+                        kept(&mut connection, address, "/?0.005")
                     } else {
                         get(address, "/?0.005")
                     };
@@ -48,6 +49,32 @@ impl Load {
     fn end(self) -> Vec<Answered> {
         self.stop.store(true, Ordering::SeqCst);
         self.clients.into_iter().flat_map(|client| client.join().expect("every answer is right")).collect()
+    }
+}
+
+/// The answer to GET on a connection that is kept, and made where there is none.
+fn kept(connection: &mut Option<TcpStream>, address: SocketAddr, target: &str) -> Answer {
+    let client = connection.get_or_insert_with(|| connect(address));
+    client.write_all(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes()).expect("it is sent");
+    let mut bytes = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let len = client.read(&mut piece).expect("an answer");
+        bytes.extend_from_slice(&piece[..len]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n").filter(|_| len > 0) else {
+            assert!(len > 0, "the connection ended: {text:?}");
+            continue;
+        };
+        let lines = head.lines().map(str::to_ascii_lowercase).collect::<Vec<_>>();
+        let length =
+            lines.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        if length.map_or_else(|| body.ends_with("0\r\n\r\n"), |length| body.len() >= length) {
+            if lines.iter().any(|line| line == "connection: close") {
+                *connection = None;
+            }
+            return Answer::parse(&bytes);
+        }
     }
 }
 

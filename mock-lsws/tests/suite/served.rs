@@ -194,7 +194,7 @@ fn runs(pid: i32) -> bool {
     ProcessInfo::of(pid).is_some_and(|process| !process.is_zombie())
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let client = TcpStream::connect(address).expect("it listens");
     client.set_read_timeout(Some(LONG)).expect("a time limit");
     client
@@ -212,35 +212,8 @@ impl Answer {
         Self::parse(&bytes)
     }
 
-    /// The answer to GET on a connection that is kept, and made where there is none.
-    pub(crate) fn kept(connection: &mut Option<TcpStream>, address: SocketAddr, target: &str) -> Self {
-        let client = connection.get_or_insert_with(|| connect(address));
-        client
-            .write_all(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes())
-            .expect("it is sent");
-        let mut bytes = Vec::new();
-        let mut piece = [0; 4096];
-        loop {
-            let len = client.read(&mut piece).expect("an answer");
-            bytes.extend_from_slice(&piece[..len]);
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            let Some((head, body)) = text.split_once("\r\n\r\n").filter(|_| len > 0) else {
-                assert!(len > 0, "the connection ended: {text:?}");
-                continue;
-            };
-            let lines = head.lines().map(str::to_ascii_lowercase).collect::<Vec<_>>();
-            let length =
-                lines.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-            if length.map_or_else(|| body.ends_with("0\r\n\r\n"), |length| body.len() >= length) {
-                if lines.iter().any(|line| line == "connection: close") {
-                    *connection = None;
-                }
-                return Self::parse(&bytes);
-            }
-        }
-    }
-
-    fn parse(bytes: &[u8]) -> Self {
+    /// The answer these bytes are.
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
         let end = end.unwrap_or_else(|| panic!("no head: {}", String::from_utf8_lossy(bytes)));
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
