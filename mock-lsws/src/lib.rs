@@ -46,6 +46,7 @@ mod connection;
 mod environment;
 mod exit;
 pub mod exit_code;
+pub mod fault;
 mod file_error;
 mod gateway;
 mod hand_over;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use mock_lsws::Address;
+use mock_lsws::fault::DirectedFault;
 
 use super::serve::ServeArgs;
 use super::values::{ids, key_value, seconds};
@@ -48,6 +49,9 @@ Examples:
 
   As root, have a suEXEC daemon run a script as another user:
     mock-lsws run --suexec 1000:1000 --secret /etc/lsws.secret --doc-root /srv/site /hello.wsgi -- lswsgi
+
+  With a connection that is cut in the middle of the answer:
+    mock-lsws run --fault server:cut=50 / -- lswsgi -m app.wsgi
 
 The application gets the environment a server gives it: nothing is inherited, --env adds to it. Its standard error is
 passed through; its standard output leads nowhere.
@@ -103,6 +107,12 @@ pub(crate) struct RunArgs {
     /// The file of the secret: its first 16 bytes.
     #[arg(long, value_name = "FILE", requires = "suexec")]
     pub(crate) secret: Option<PathBuf>,
+
+    /// What happens to the bytes on their way; may be given several times. DIRECTION is app or server, where they go to:
+    /// app:latency=20ms~5ms, server:bandwidth=64K, app:slice=1, server:cut=100, reset, half-close, never-read (after so many
+    /// bytes), app:corrupt=12, server:duplicate=2 (a packet; * for all).
+    #[arg(long, value_name = "DIRECTION:FAULT")]
+    pub(crate) fault: Vec<DirectedFault>,
 
     /// The method. GET otherwise, POST with a body.
     #[arg(short = 'X', long = "request", value_name = "METHOD")]

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mock_lsws::fault::Faults;
 use mock_lsws::{Address, AppCommand, Detail, HttpRequest, Mapping, PROCESS_COUNT_VARIABLES, SuexecSecret};
 
 use super::args::RunArgs;
@@ -27,6 +28,7 @@ pub(super) struct Plan {
     pub(super) fail: bool,
     pub(super) detail: Option<Detail>,
     pub(super) timeout: Duration,
+    pub(super) faults: Faults,
 }
 
 /// Where the request goes.
@@ -47,8 +49,10 @@ impl Plan {
             _ => Some(Detail::Hex),
         };
         let (include, fail, timeout, output) = (args.include, args.fail, args.timeout, args.output.clone());
+        let faults = Faults::of(args.fault.iter().copied());
+        let faults = faults.map_err(|error| RunError::Usage(error.to_string()))?;
         let target = target(args, directory, &mut notes)?;
-        Ok(Self { request, target, notes, output, include, fail, detail, timeout })
+        Ok(Self { request, target, notes, output, include, fail, detail, timeout, faults })
     }
 }
 

@@ -77,6 +77,8 @@ async fn exchange(plan: Plan) -> Result<u8, RunError> {
         }
         Target::Group(command) => group(command, &transcript).await?,
     };
+    let faulty = connection.add_faults(&plan.faults);
+    faulty.map_err(|source| RunError::System { what: "no faults can be made", source })?;
     connection.set_send_limit(plan.timeout);
     let sent = connection.send_request(&plan.request.to_raw(), plan.request.body_bytes()).await;
     // An application may refuse the rest of a body and still answer.

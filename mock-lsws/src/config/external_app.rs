@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::app_kind::{AppKind, RunOnStartUp, WsgiApp};
+use crate::fault::Faults;
 use crate::{Address, AppCommand, AppLog, DEFAULT_BACKLOG, DEFAULT_UMASK, Resource, User, environment};
 
 /// Right values of `maxConns`.
@@ -79,6 +80,8 @@ pub struct ExternalApp {
     pub restart_marker: Option<PathBuf>,
     /// Whether it may become another user where it runs as root (`allowExtAppSetuid` of the server).
     pub may_switch_user: bool,
+    /// What happens to the bytes of each connection; no setting of a real server.
+    pub faults: Faults,
 }
 
 impl ExternalApp {
@@ -109,6 +112,7 @@ impl ExternalApp {
             directory: None,
             restart_marker: None,
             may_switch_user: true,
+            faults: Faults::none(),
         }
     }
 
@@ -269,6 +273,13 @@ impl ExternalApp {
     #[must_use]
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
+        self
+    }
+
+    /// Sets what happens to the bytes of each connection.
+    #[must_use]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
         self
     }
 

@@ -13,6 +13,7 @@ use super::error::{ConnectError, SendError};
 use super::pace::Pace;
 use super::socket::Socket;
 use crate::Address;
+use crate::fault::Faults;
 use crate::packet::Packet;
 use crate::transcript::{Bytes, Event, SentKind, Transcript};
 
@@ -130,6 +131,18 @@ impl Connection {
             read_while_sending: true,
             send_limit: SEND_LIMIT,
         }
+    }
+
+    /// Puts faults between this end and the application, from now on. Best done where nothing is under way: bytes that the
+    /// application has sent already are not counted, nor spared.
+    ///
+    /// # Errors
+    /// When there are no more descriptors.
+    pub fn add_faults(&mut self, faults: &Faults) -> io::Result<()> {
+        if !faults.is_empty() {
+            self.socket = Socket::new(faults.wrap(self.socket.try_clone_fd()?)?)?;
+        }
+        Ok(())
     }
 
     /// Its number in the transcript, from 1.

@@ -6,12 +6,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, sockopt};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::Address;
+use crate::fault::Faults;
 
 /// A connected stream socket: Unix, TCP or an end of a socketpair.
 #[derive(Debug)]
@@ -98,6 +100,32 @@ impl Socket {
 
     pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         Ok(rustix::net::shutdown(&self.fd, Shutdown::Write)?)
+    }
+
+    /// Whether the peer has closed both directions. Over TCP that is only known after a reset.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.polls(PollFlags::HUP)
+    }
+
+    /// Whether the peer has closed at least its sending direction, even if bytes of it are unread.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.polls(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
+    }
+
+    fn polls(&self, wanted: PollFlags) -> bool {
+        let mut fds = [PollFd::new(&self.fd, wanted)];
+        let _ = rustix::event::poll(&mut fds, Some(&Timespec::default()));
+        fds.iter().any(|fd| fd.revents().intersects(wanted))
+    }
+
+    /// A copy of its descriptor.
+    pub(crate) fn try_clone_fd(&self) -> io::Result<OwnedFd> {
+        self.fd.get_ref().try_clone()
+    }
+
+    /// The same connection with these faults.
+    pub(crate) fn with_faults(self, faults: &Faults) -> io::Result<Self> {
+        if faults.is_empty() { Ok(self) } else { Self::new(faults.wrap(self.fd.into_inner())?) }
     }
 
     /// Makes the close that follows a reset, and tells whether the peer will see one. A Unix socket has no such switch:

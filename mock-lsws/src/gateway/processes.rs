@@ -22,6 +22,7 @@ use super::process::{Care, End, Keepers, Process};
 use super::restart_marker::RestartMarker;
 use crate::config::ExternalApp;
 use crate::connection::{CONNECT_LIMIT, Socket};
+use crate::fault::Faults;
 use crate::journal::{Level, Note};
 use crate::{Address, AppCommand};
 
@@ -34,6 +35,7 @@ pub(super) struct Processes {
     name: String,
     instances: usize,
     is_detached: bool,
+    faults: Faults,
     model: Model,
     means: Means,
     state: Mutex<State>,
@@ -105,6 +107,7 @@ impl Processes {
             name: config.name.clone(),
             instances: config.instances.max(1) as usize,
             is_detached,
+            faults: config.faults.clone(),
             model,
             means,
             state: Mutex::new(state),
@@ -269,6 +272,7 @@ impl Processes {
             }
         };
         let socket = timeout(CONNECT_LIMIT, connect).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        let socket = socket.with_faults(&self.faults)?;
         let link = Link::new(socket, address.to_string().into(), None);
         Ok(Link { lease, ..link })
     }
@@ -293,7 +297,8 @@ impl Processes {
                 ("a process that did not start".to_owned(), None)
             }
         };
-        Ok(Link::new(Socket::new(ours.into())?, address.into(), process))
+        let socket = Socket::new(self.faults.wrap(ours.into())?)?;
+        Ok(Link::new(socket, address.into(), process))
     }
 
     /// Stops the processes; new ones are started when they are needed.

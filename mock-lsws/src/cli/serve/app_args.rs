@@ -12,6 +12,8 @@ use mock_lsws::config::{
     BACKLOG, ExternalApp, INSTANCES, MAX_CONNS, PRIORITY, RunOnStartUp, UMASK, find_account, parse_size,
 };
 
+use mock_lsws::fault::{DirectedFault, Faults};
+
 use super::super::values::{key_value, seconds};
 use super::error::ServeError;
 
@@ -70,6 +72,12 @@ pub(crate) struct AppArgs {
     /// (LSAPI_PGRP_MAX_IDLE); -1: never. [default: 300; -1 without a WSGI context]
     #[arg(long, value_name = "SECONDS", value_parser = limit, allow_negative_numbers = true, requires = "command", conflicts_with = "connect", help_heading = APP)]
     ext_max_idle_time: Option<Limit>,
+
+    /// What happens to the bytes on each connection to it; may be given several times. DIRECTION is app or server, where they go to:
+    /// app:latency=20ms~5ms, server:bandwidth=64K, app:slice=1, server:cut=100, reset, half-close, never-read (after so many
+    /// bytes), app:corrupt=12, server:duplicate=2 (a packet; * for all).
+    #[arg(long, value_name = "DIRECTION:FAULT", requires = "app", help_heading = APP)]
+    fault: Vec<DirectedFault>,
 
     /// A file that has COMMAND started anew when it is touched. [default: none; tmp/restart.txt of a WSGI context]
     #[arg(long, value_name = "FILE", requires = "command", conflicts_with = "connect", help_heading = APP)]
@@ -131,6 +139,10 @@ impl AppArgs {
         set(&mut app.ext_max_idle_time, self.ext_max_idle_time.map(|limit| limit.0));
         app.priority = self.priority.or(app.priority);
         set(&mut app.umask, self.umask);
+        let faults = Faults::of(self.fault).map_err(|error| ServeError::Usage(error.to_string()))?;
+        if !faults.is_empty() {
+            app.faults = faults;
+        }
         app.memory = pair(self.mem_soft_limit, self.mem_hard_limit);
         app.processes = pair(self.proc_soft_limit, self.proc_hard_limit);
         if let Some(user) = self.ext_user {

@@ -6,6 +6,7 @@ use super::account;
 use super::section::Section;
 use crate::config::command_line::words;
 use crate::config::{ExternalApp, RunOnStartUp, WsgiApp};
+use crate::fault::Faults;
 
 /// What all WSGI contexts have in common.
 pub(super) struct WsgiDefaults {
@@ -74,6 +75,12 @@ fn process(section: &mut Section<'_, '_>, app: &mut ExternalApp) {
     set(&mut app.umask, section.octal("umask"));
     if let Some(priority) = section.number("priority") {
         app.priority = Some(priority);
+    }
+    if let Some(faults) = section.words("faults") {
+        match Faults::parse(&faults) {
+            Ok(faults) => app.faults = faults,
+            Err(error) => section.wrong("faults", error.to_string()),
+        }
     }
     let pair = |soft: Option<u64>, hard: Option<u64>| {
         // A limit alone stands for both.
