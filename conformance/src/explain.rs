@@ -113,6 +113,19 @@ fn words(action: &Action) -> String {
                 .map_or_else(|| "leaves".to_owned(), |expect| format!("expects {}", expected(expect)));
             format!("{count} clients at once: each {sent} and {then}{distinct}")
         }
+        Action::Faults(faults) if faults.is_empty() => "ends the faults, for new connections".into(),
+        Action::Faults(faults) => {
+            let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+            format!("puts faults between server and application: {}", faults.join(", "))
+        }
+        Action::Traffic(traffic) => {
+            let (count, time, sent) = (traffic.count, traffic.time, sent(&traffic.sending));
+            let what = traffic.expect.as_ref().map_or_else(|| "anything".to_owned(), expected);
+            let patience = traffic
+                .give_up
+                .map_or_else(String::new, |limit| format!(", or a new connection after {limit}"));
+            format!("{count} clients for {time}: each {sent} and expects {what}{patience}, again and again")
+        }
         Action::Signal(signal, target) => {
             let name = mock_lsws::signal::name(signal.as_raw()).unwrap_or("a signal");
             match target {

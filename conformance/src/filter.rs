@@ -9,6 +9,9 @@ use wildmatch::WildMatch;
 
 use crate::clauses::is_within;
 
+/// The tag of cases that take long: they run when this tag is asked for, or the case by its full ID.
+const SOAK: &str = "soak";
+
 /// Conditions on a case; all of them have to hold.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -36,8 +39,14 @@ impl Filter {
         let is_allowed = self.only.as_ref().is_none_or(|only| only.contains(&case.id));
         let is_in_class =
             self.only.is_some() || self.classes.contains(&case.class) || self.patterns.iter().any(is_named);
+        // What takes long runs when it is asked for.
+        let is_quick = !case.tags.iter().any(|tag| tag == SOAK)
+            || self.tags.iter().any(|tag| tag == SOAK)
+            || self.only.is_some()
+            || self.patterns.iter().any(is_named);
         is_allowed
             && is_in_class
+            && is_quick
             && any_or_none(&self.patterns, &|pattern| matches(pattern, case))
             && any_or_none(&self.tags, &|tag| case.tags.contains(tag))
             && any_or_none(&self.clauses, &|clause| case.spec.iter().any(|known| is_within(known, clause)))
@@ -174,6 +183,18 @@ mod tests {
         let detail = case("wire/detail", "detail");
         assert!(!selects(&[], &detail) && !selects(&["wire"], &detail) && !selects(&["*detail"], &detail));
         assert!(selects(&["wire/detail"], &detail));
+    }
+
+    #[test]
+    fn a_soak_runs_when_it_is_asked_for() {
+        let mut soak = case("faults/soak-cut", "should");
+        soak.tags.push(SOAK.to_owned());
+        assert!(!selects(&[], &soak) && !selects(&["faults"], &soak) && !selects(&["*soak*"], &soak));
+        assert!(selects(&["faults/soak-cut"], &soak));
+        let tagged = |tag: &str| Filter { tags: list(&[tag]), ..filter() };
+        assert!(tagged("soak").selects(&soak) && !tagged("slow").selects(&soak));
+        let again = Filter { only: Some(BTreeSet::from([soak.id.clone()])), ..filter() };
+        assert!(again.selects(&soak));
     }
 
     #[test]

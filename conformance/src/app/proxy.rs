@@ -1,5 +1,7 @@
 //! `conformance proxy`.
 
+use mock_lsws::fault::Faults;
+
 use crate::cli::ProxyArgs;
 use crate::exit_code;
 use crate::proxy::{self, Replace, Tampering, Upstream};
@@ -11,7 +13,14 @@ pub(super) fn run(args: &ProxyArgs) -> u8 {
         [from, to] => Some(Replace { from: from.clone(), to: to.clone() }),
         _ => None,
     };
-    match proxy::run(&upstream, Tampering { damage: args.damage, replace }) {
+    let faults = match Faults::of(args.fault.iter().copied()) {
+        Ok(faults) => faults,
+        Err(error) => {
+            anstream::eprintln!("conformance proxy: {error}");
+            return exit_code::USAGE;
+        }
+    };
+    match proxy::run(&upstream, Tampering { damage: args.damage, replace, faults }) {
         Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("conformance proxy: {error}");

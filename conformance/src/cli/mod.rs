@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use mock_lsws::Address;
+use mock_lsws::fault::DirectedFault;
 
 pub use compare::CompareArgs;
 pub use fmt::FmtArgs;
@@ -131,6 +132,10 @@ pub struct ProxyArgs {
     /// Bytes of requests, and those that take their place, of which there are as many
     #[arg(long, value_names = ["FROM", "TO"], num_args = 2)]
     pub replace: Vec<String>,
+    /// What happens to the bytes of each connection, such as app:latency=20ms~5ms or server:cut=100 (`mock-lsws run --help`
+    /// has all); repeat it for several
+    #[arg(long, value_name = "DIRECTION:FAULT")]
+    pub fault: Vec<DirectedFault>,
     /// Where the application listens already
     #[arg(long, value_name = "ADDR", conflicts_with = "command")]
     pub connect: Option<Address>,

@@ -23,7 +23,7 @@ pub(super) const START: Order = Order {
 
 /// One of its steps.
 pub(super) const STEP: Order = Order {
-    first: &["note", "repeat", "clients", "on"],
+    first: &["note", "repeat", "clients", "for", "give_up", "on"],
     last: &[
         "request",
         "send",

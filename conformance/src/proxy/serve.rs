@@ -145,6 +145,7 @@ impl Application {
             Some(connected) => connected,
             None => connect(&self.address).await?,
         };
+        let application = faulty(application, &tampering)?;
         relay(stream(input)?, application, &tampering).await;
         match &mut self.child {
             Some(child) => Ok(Some(child.wait().await?)),
@@ -173,7 +174,9 @@ async fn carry_all(
         let (address, tampering) = (Arc::clone(&address), Arc::clone(&tampering));
         connections.spawn(async move {
             // Refused there is closed here.
-            if let Ok(application) = connect(&address).await {
+            if let Ok(application) = connect(&address).await
+                && let Ok(application) = faulty(application, &tampering)
+            {
                 relay(server, application, &tampering).await;
             }
         });
@@ -224,6 +227,14 @@ async fn connect(address: &Address) -> Result<UnixStream, ProxyError> {
         },
     };
     connected.map_err(|source| ProxyError::Connect { address: address.to_string(), source })
+}
+
+/// The way to the application with the faults there are to be.
+fn faulty(application: UnixStream, tampering: &Tampering) -> io::Result<UnixStream> {
+    if tampering.faults.is_empty() {
+        return Ok(application);
+    }
+    stream(tampering.faults.wrap(application.into_std()?.into())?)
 }
 
 /// A connected socket as a stream. What kind of socket it is does not matter for reading and writing.

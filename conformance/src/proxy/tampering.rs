@@ -1,6 +1,7 @@
 //! What the proxy does to what passes through it.
 
 use lsapi::{MAGIC, PacketHeader, PacketType};
+use mock_lsws::fault::Faults;
 use serde::Deserialize;
 
 use super::damage::{Damage, FLAG};
@@ -12,6 +13,8 @@ pub struct Tampering {
     pub damage: Damage,
     /// What happens to requests.
     pub replace: Option<Replace>,
+    /// What happens to bytes, between the proxy and the application.
+    pub faults: Faults,
 }
 
 /// Bytes that become others, wherever they are in what is read at one time. `\0` stands for a NUL, which no word of a
@@ -29,7 +32,7 @@ impl Tampering {
     /// None at all.
     #[must_use]
     pub const fn none() -> Self {
-        Self { damage: Damage::None, replace: None }
+        Self { damage: Damage::None, replace: None, faults: Faults::none() }
     }
 
     /// Changes `bytes`, which come from the server. False when nothing more is to be taken from it.
@@ -92,14 +95,14 @@ mod tests {
 
     #[test]
     fn packets_that_come_in_pieces_are_seen_where_they_begin() {
-        let whole = Tampering { damage: Damage::NeedsWholePackets, replace: None };
+        let whole = Tampering { damage: Damage::NeedsWholePackets, ..Tampering::none() };
         let packet = PacketHeader::new(PacketType::BeginRequest, 4).encode();
         let all = [&packet[..], b"text"].concat();
         for (piece, is_taken) in [(&all[..], true), (&all[..10], false), (&all[..1], false), (b"text", true)]
         {
             assert_eq!(whole.change_request(&mut piece.to_vec()), is_taken, "{piece:?}");
         }
-        let native = Tampering { damage: Damage::NativeOnly, replace: None };
+        let native = Tampering { damage: Damage::NativeOnly, ..Tampering::none() };
         let mut other = all.clone();
         other[FLAG] ^= 1;
         assert!(native.change_request(&mut other));

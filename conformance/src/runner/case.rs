@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use mock_lsws::Resource;
+use mock_lsws::fault::Faults;
 use mock_lsws::scenario::{HandedLimit, MAIN, Scenario, Step, Vars};
 
 use super::log::Log;
@@ -27,6 +28,8 @@ pub(super) struct Case<'a> {
     /// Which step runs, or was the last to; what a failure is about.
     pub(super) at: Option<&'a Step>,
     pub(super) done: Done,
+    /// What happens to connections that are opened.
+    pub(super) faults: Faults,
 }
 
 /// What the steps have done that explains how the case ends.
@@ -176,6 +179,7 @@ pub(super) async fn attempt(plan: &Plan, scenario: &Scenario, number: u32) -> Re
         vars: stage.vars(),
         at: None,
         done: Done::default(),
+        faults: Faults::none(),
     };
     let mut problems = Vec::new();
     let mut exchange = case.exchange().await;

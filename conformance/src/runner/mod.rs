@@ -23,6 +23,7 @@ mod schedule;
 mod spot;
 mod stage;
 mod steps;
+mod traffic;
 
 pub(crate) use case::{one, why_skipped};
 pub use judge::Rules;

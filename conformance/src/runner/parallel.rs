@@ -68,6 +68,7 @@ impl<'a> Case<'a> {
             vars: self.vars.clone(),
             at: None,
             done: Done::default(),
+            faults: self.faults.clone(),
         }
     }
 }

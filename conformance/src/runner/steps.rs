@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use lsapi::AppPacket;
-use mock_lsws::scenario::{Action, Expect, Files, MAIN, Mode, Outgoing, Pace, PacketKind, Sending, Step};
+use mock_lsws::fault::Faults;
+use mock_lsws::scenario::{
+    Action, Expect, Files, MAIN, Mode, Outgoing, Pace, PacketKind, Sending, Step, Template,
+};
 use mock_lsws::{ConnectError, Connection, Incoming, SendError, within};
 
 use super::case::Case;
@@ -94,6 +97,8 @@ impl<'a> Case<'a> {
                 peer.connection.reset().map(|_| ()).map_err(|error| vec![mistake(&error.to_string())])
             }
             Action::Clients(clients) => self.clients(clients).await,
+            Action::Faults(faults) => self.set_faults(&step.on, faults),
+            Action::Traffic(traffic) => self.traffic(traffic).await,
             Action::Signal(signal, target) => self.signal(*signal, target).await,
             Action::WaitLog { line, within } => {
                 self.wait_log(line, within.map_or(END_LIMIT, |within| within.0)).await
@@ -150,8 +155,26 @@ impl<'a> Case<'a> {
                 Err(error) => return Err(refused(&error)),
             }
         };
+        let mut connection = connection;
+        let faulty = connection.add_faults(&self.faults);
+        faulty.map_err(|error| vec![mistake(&format!("the faults cannot be made: {error}"))])?;
         self.peers.insert(name.to_owned(), Peer::new(connection));
         Ok(())
+    }
+
+    fn set_faults(&mut self, on: &str, faults: &[Template]) -> Result<(), Vec<Problem>> {
+        let texts = faults.iter().map(|fault| fault.render(&self.vars).map_err(|error| error.to_string()));
+        let faults = texts
+            .collect::<Result<Vec<_>, _>>()
+            .and_then(|texts| Faults::parse(&texts).map_err(|error| error.to_string()));
+        self.faults = faults.map_err(|error| vec![mistake(&error)])?;
+        match self.peers.get_mut(on) {
+            Some(peer) => peer
+                .connection
+                .add_faults(&self.faults)
+                .map_err(|error| vec![mistake(&format!("the faults cannot be made: {error}"))]),
+            None => Ok(()),
+        }
     }
 
     fn write_files(&self, files: &Files) -> Result<(), Vec<Problem>> {

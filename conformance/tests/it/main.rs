@@ -8,6 +8,7 @@ mod compare;
 mod damage;
 mod exit_codes;
 mod failures;
+mod faults;
 mod flaws;
 mod fmt;
 mod hygiene;

@@ -71,7 +71,7 @@ pub use program::{APP, Program};
 pub use raw_overrides::RawOverrides;
 pub use request_spec::{RequestError, RequestSpec};
 pub use schema::json_schema;
-pub use step::{Action, Clients, Expect, MAIN, Outgoing, Pace, Sending, SignalTarget, Step};
+pub use step::{Action, Clients, Expect, MAIN, Outgoing, Pace, Sending, SignalTarget, Step, Traffic};
 pub use suexec_spec::SUEXEC_SECRET;
 pub use template::{Template, TemplateError};
 pub use time::Time;

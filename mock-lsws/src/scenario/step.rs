@@ -70,6 +70,11 @@ pub enum Action {
     Reset,
     /// Several clients at the same time do the same, each on a connection of its own.
     Clients(Clients),
+    /// From here on, these faults are between server and application: on connections that are opened, and on the one it is
+    /// about if that is open.
+    Faults(Vec<Template>),
+    /// Several clients send requests for a time, one after the other.
+    Traffic(Traffic),
     /// Sends a signal.
     Signal(Signal, SignalTarget),
     /// A line on the application's stderr.
@@ -102,6 +107,23 @@ pub struct Clients {
     pub distinct: BTreeMap<String, NumberRange>,
 }
 
+/// Clients that send one request after the other for a time, each on a connection of its own, and on a new one when that
+/// has ended.
+#[derive(Clone, Debug)]
+pub struct Traffic {
+    /// How many there are.
+    pub count: u32,
+    /// For how long.
+    pub time: Time,
+    /// What each sends.
+    pub sending: Sending,
+    /// What a whole answer is; without it anything will do.
+    pub expect: Option<Expect>,
+    /// How long a client waits for an answer, and goes on with a new connection if it is not whole by then or the
+    /// connection ends before. Without it every request has to be answered.
+    pub give_up: Option<Time>,
+}
+
 /// Something that is sent, and how.
 #[derive(Clone, Debug)]
 pub struct Sending {
@@ -131,6 +153,8 @@ impl Action {
             | Self::ExpectProcess(_)
             | Self::Signal(..)
             | Self::Clients(_)
+            | Self::Faults(_)
+            | Self::Traffic(_)
             | Self::WaitLog { .. }
             | Self::WriteFiles(_)
             | Self::StartAgain

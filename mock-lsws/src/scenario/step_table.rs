@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::Signal;
+use crate::fault::Faults;
 use crate::file_error::position;
 
 use super::bytes_spec::BytesSpec;
@@ -23,7 +24,7 @@ use super::packet_pattern::{PacketPattern, Repeat};
 use super::process_expectation::{ExpectExit, ExpectProcess};
 use super::program::Program;
 use super::request_spec::RequestSpec;
-use super::step::{Action, Clients, Expect, MAIN, Outgoing, Pace, Sending, SignalTarget, Step};
+use super::step::{Action, Clients, Expect, MAIN, Outgoing, Pace, Sending, SignalTarget, Step, Traffic};
 use super::template::Template;
 use super::time::Time;
 
@@ -34,6 +35,8 @@ pub(crate) struct StepTable {
     note: Option<String>,
     repeat: Option<u32>,
     clients: Option<u32>,
+    r#for: Option<Time>,
+    give_up: Option<Time>,
     #[serde(default)]
     distinct: BTreeMap<String, NumberRange>,
     on: Option<String>,
@@ -56,6 +59,7 @@ pub(crate) struct StepTable {
     close: Option<String>,
     half_close: Option<String>,
     reset: Option<String>,
+    faults: Option<Vec<Template>>,
     signal: Option<SignalTable>,
     wait_log: Option<LogTable>,
     write_files: Option<Files>,
@@ -121,7 +125,7 @@ pub(crate) fn resolve(
             let message = "`bit_flips` takes a connection for each variant: start with `mode = \"listen\"`";
             return Err((offset, message.into()));
         }
-        if let (Mode::Worker, Action::Clients(_)) = (start.mode, &step.action) {
+        if let (Mode::Worker, Action::Clients(_) | Action::Traffic(_)) = (start.mode, &step.action) {
             let message = "`clients` make connections of their own: start with `mode = \"listen\"`";
             return Err((offset, message.into()));
         }
@@ -179,6 +183,10 @@ impl StepTable {
                 on = Some(connection);
                 actions.push((name, action));
             }
+        }
+        if let Some(faults) = self.faults.take() {
+            check_faults(&faults)?;
+            actions.push(("faults", Action::Faults(faults)));
         }
         if let Some(signal) = self.signal.take() {
             let number = parse_signal(&signal.name)?;
@@ -278,15 +286,22 @@ impl StepTable {
                 ("request", Outgoing::Request(request))
             }
             (None, Some(bytes)) => ("send", Outgoing::Bytes(bytes)),
-            (None, None) if self.clients.is_some() || !self.distinct.is_empty() => {
+            (None, None) if self.clients.is_some() || !self.distinct.is_empty() || self.r#for.is_some() => {
                 return Err(
-                    "`clients` and `distinct` need something that is sent: `request` or `send`".into()
+                    "`clients`, `for` and `distinct` need something that is sent: `request` or `send`".into(),
                 );
             }
             (None, None) => return Ok(expect.map(|expect| ("expect", Action::Expect(expect)))),
         };
         let sending = Sending { what, damage: std::mem::take(&mut self.damage.0), pace };
         let distinct = std::mem::take(&mut self.distinct);
+        if let Some(time) = self.r#for {
+            let traffic = self.traffic(time, sending, expect, &distinct)?;
+            return Ok(Some(("for", Action::Traffic(traffic))));
+        }
+        if self.give_up.is_some() {
+            return Err("`give_up` is about clients that send for a time: say how long with `for`".into());
+        }
         if let Some(count) = self.clients {
             return match (expect, self.generate.take()) {
                 (_, Some(_)) => Err("`clients` do the same at the same time: leave `generate` out".into()),
@@ -315,6 +330,37 @@ impl StepTable {
         Ok(Some((name, action)))
     }
 
+    /// Clients that send for a time.
+    fn traffic(
+        &mut self,
+        time: Time,
+        sending: Sending,
+        mut expect: Option<Expect>,
+        distinct: &BTreeMap<String, NumberRange>,
+    ) -> Result<Traffic, String> {
+        let count = self.clients.ok_or("`for` is how long `clients` send: say how many there are")?;
+        if count == 0 || self.generate.is_some() || !distinct.is_empty() || time.0.is_zero() {
+            return Err("`for` takes at least one of `clients`, some time, and neither `generate` nor \
+                        `distinct`"
+                .into());
+        }
+        match &mut expect {
+            Some(Expect::Response(any_of)) => {
+                for expected in any_of {
+                    expected.within = self.give_up.or(expected.within);
+                }
+            }
+            None => {}
+            Some(Expect::Packets(_) | Expect::Outcome(_)) => {
+                return Err("with `for` only whole answers can be expected: `expect`, or nothing".into());
+            }
+        }
+        if expect.is_none() && self.give_up.is_none() {
+            return Err("clients that take any answer need to know how long to wait for it: `give_up`".into());
+        }
+        Ok(Traffic { count, time, sending, expect, give_up: self.give_up })
+    }
+
     fn expectation(&mut self) -> Result<Option<Expect>, String> {
         let packets = self.expect_packets.take();
         if let Some(packets) = &packets {
@@ -339,6 +385,15 @@ impl StepTable {
             (expect, None) => Ok(expect),
         }
     }
+}
+
+/// Names in faults get their values later; all others can be looked at now.
+fn check_faults(faults: &[Template]) -> Result<(), String> {
+    let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    if texts.iter().any(|text| text.contains('{')) {
+        return Ok(());
+    }
+    Faults::parse(&texts).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Steps at the same time must not wait for each other's packets.

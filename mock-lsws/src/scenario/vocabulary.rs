@@ -153,6 +153,16 @@ pub const DEFINITIONS: &[Definition] = &[
             key("note", Name, "what the step shows"),
             key("repeat", Number, "how often it is done"),
             key("clients", Number, "how many do it at the same time, each on a new connection"),
+            key(
+                "for",
+                Duration,
+                "for how long they do it, again and again; on a new connection when theirs has ended",
+            ),
+            key(
+                "give_up",
+                Duration,
+                "with `for`: how long they wait for an answer, which need not come; without it each request is answered",
+            ),
             key("distinct", MapOf(&Ref("range")), "how many different values they capture, by name"),
             key("on", Name, "the connection it is about, `main` without it"),
             key("request", Ref("request"), "sends a request"),
@@ -173,6 +183,11 @@ pub const DEFINITIONS: &[Definition] = &[
             key("close", Name, "closes this connection"),
             key("half_close", Name, "closes the direction towards the application"),
             key("reset", Name, "closes this connection with a reset"),
+            key(
+                "faults",
+                ListOf(&Text),
+                "what happens to bytes on connections opened from here on, such as `app:latency=20ms`; none: nothing",
+            ),
             key("signal", Ref("signal"), "sends a signal"),
             key("wait_log", Ref("log"), "waits for a line on the application's stderr"),
             key("write_files", MapOf(&Name), "writes files of the application's folder, by path"),

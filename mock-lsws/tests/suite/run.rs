@@ -234,3 +234,34 @@ fn an_application_that_never_stops_sending_is_left_in_time() {
         run(&["--timeout", "0.5", "/"], mode).assert().code(i32::from(exit_code::TIMEOUT));
     }
 }
+
+#[test]
+fn faults_happen_to_its_connection_in_both_forms() {
+    for form in ["--worker", "--group"] {
+        run(&[form, "--fault", "app:slice=1", "--fault", "server:slice=3", "/hello"], "hello")
+            .assert()
+            .success()
+            .stdout("hello, world\n");
+        run(&[form, "--fault", "server:cut=30", "/hello"], "hello")
+            .assert()
+            .code(i32::from(exit_code::CUT_OFF))
+            .stderr(contains("closed the connection before RESP_END"));
+    }
+    let begun = std::time::Instant::now();
+    run(&["--fault", "server:latency=400ms", "/hello"], "hello").assert().success();
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(400));
+}
+
+#[test]
+fn faults_that_cannot_be_are_mistakes_of_usage() {
+    for (faults, said) in [
+        (&["--fault", "latency=1s"][..], "begins with its direction"),
+        (&["--fault", "app:latency=1"], "20ms~5ms"),
+        (&["--fault", "app:cut=1", "--fault", "app:reset=1"], "there is `app:cut=1` already"),
+    ] {
+        run(&[faults, &["/"]].concat(), "hello")
+            .assert()
+            .code(i32::from(exit_code::USAGE))
+            .stderr(contains(said));
+    }
+}

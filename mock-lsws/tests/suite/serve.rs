@@ -224,6 +224,24 @@ fn without_a_wsgi_context_and_children_each_connection_has_a_process() {
 }
 
 #[test]
+fn faults_happen_to_each_connection_whoever_makes_it() {
+    for more in [&["--env", "LSAPI_CHILDREN=1"][..], &["--lsapi-context", "/"]] {
+        let served =
+            serve(&[&["--fault", "server:latency=300ms", "--fault", "app:slice=9"], more].concat(), "hello");
+        for _ in 0..2 {
+            let begun = std::time::Instant::now();
+            assert_eq!(served.get("/").text(), "hello, world\n", "{}", served.stderr());
+            assert!(begun.elapsed() >= std::time::Duration::from_millis(300));
+        }
+        served.stop();
+    }
+    // The first send of each connection fails, and so do the other two.
+    let served = serve(&["--fault", "server:cut=5"], "hello");
+    assert_eq!(served.get("/").status, 503);
+    assert!(served.stop().contains("503 after 3 attempts"));
+}
+
+#[test]
 fn an_application_that_runs_is_connected_to_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let listener = Listener::unix(&folder.path().join("app.sock"), 5).unwrap();
@@ -278,7 +296,7 @@ fn each_mistake_has_its_exit_code_and_says_what_to_do() {
     let wrong = file("server.toml", "docRoot = \"html\"\n\n[[extProcesor]]\nname = \"a\"\n");
     let apache = file("site.conf", "<Location /a>\nWSGICallableObject app\n");
     let nothing = file("empty.conf", "ServerName example.com\n");
-    let cases: [(&[&str], u8, &[&str]); 14] = [
+    let cases: [(&[&str], u8, &[&str]); 17] = [
         (&["--", "no-such-program-anywhere"], exit_code::NOT_STARTED, &["not found on PATH"]),
         (&["--", &none], exit_code::NOT_STARTED, &["cannot be executed", &none]),
         (&["--http", &taken, "--", "sh"], exit_code::NOT_CONNECTED, &["cannot listen on", &taken]),
@@ -292,6 +310,13 @@ fn each_mistake_has_its_exit_code_and_says_what_to_do() {
         (&["--max-cons", "1", "--", "sh"], exit_code::USAGE, &["--max-conns"]),
         (&["--wsgi-context", "app", "--", "sh"], exit_code::USAGE, &["`/app/`"]),
         (&["--real-cwd", "--", "sh"], exit_code::USAGE, &["absolute path"]),
+        (&["--fault", "app:none=1", "--", "sh"], exit_code::USAGE, &["there is no fault `none`"]),
+        (&["--fault", "app:slice=1", "--fault", "app:slice=2", "--", "sh"], exit_code::USAGE, &["already"]),
+        (
+            &["--keep-detached", "/proc/no", "--", "sh"],
+            exit_code::NOT_STARTED,
+            &["/proc/no", "cannot be made"],
+        ),
         (&[], exit_code::USAGE, &["COMMAND"]),
     ];
     for (args, code, messages) in cases {
