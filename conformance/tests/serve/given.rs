@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::served::Served;
-use crate::support::mock_lsws;
+use crate::support::{folder, lswsgi, mock_lsws, serve};
 
 /// Prints what it was given into a file, section by section, and ends. Descriptor 3 is its own.
 const PROBE: &str = r#"
@@ -404,4 +404,71 @@ fn point_3_a_wsgi_context_as_the_real_server_starts_it() {
         let own = rustix::process::getpriority_process(None).expect("a priority");
         assert_eq!(given.stat(19), i64::from(own.max(3)));
     }
+}
+
+/// Prints what of it an application in Python can see.
+const APP: &str = r#"
+import os
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    mask = os.umask(0)
+    os.umask(mask)
+    seen = {
+        "session": os.getsid(0),
+        "nice": os.nice(0),
+        "umask": oct(mask),
+        "uid": os.getuid(),
+        "environ": " ".join(sorted(os.environ)),
+        "root": os.environ["WSGI_ROOT"],
+        "mode": os.environ["WSGI_ENV"],
+        "home": os.environ["HOME"],
+    }
+    return ["".join(f"{name}={value}\n" for name, value in seen.items()).encode()]
+"#;
+
+#[test]
+fn points_1_to_4_lswsgi_finds_what_the_real_server_gives() {
+    let site = folder(&[("app.wsgi", APP)]);
+    let socket = site.path().join("app.sock");
+    drop(UnixListener::bind(&socket).expect("a socket"));
+    let script = site.path().join("app.wsgi");
+    let args = ["--real-cwd", "--run-on-start-up", "1", "--umask", "027", "--priority", "9", "--env", "A=1"];
+    let address = ["--address", socket.to_str().expect("a path in UTF-8")];
+    let command = ["--", lswsgi(), "-m", script.to_str().expect("a path in UTF-8")];
+    let served = serve(site.path(), &[&args[..], &address, &command].concat());
+    let answer = served.get("/");
+    let seen: HashMap<&str, &str> = answer.text().lines().filter_map(|line| line.split_once('=')).collect();
+    let own = rustix::process::getpriority_process(None).expect("a priority");
+    let folder = site.path().to_str().expect("a path in UTF-8");
+    for (name, expected) in [
+        ("nice", own.max(9).to_string()),
+        ("umask", "0o27".to_owned()),
+        ("uid", rustix::process::geteuid().as_raw().to_string()),
+        ("root", format!("{folder}/")),
+        ("mode", "production".to_owned()),
+        ("home", folder.to_owned()),
+        // Its own settings are not the application's.
+        ("environ", "A HOME PATH PYTHONPATH WSGI_ENV WSGI_ROOT".to_owned()),
+    ] {
+        assert_eq!(seen.get(name).copied(), Some(expected.as_str()), "{name}: {answer:?}");
+    }
+    // The process that was started leads the session, and has the socket that was made beside the one in the way.
+    let pid = seen["session"];
+    let link = |fd: u32| fs::read_link(format!("/proc/{pid}/fd/{fd}")).expect("an open descriptor");
+    let inode =
+        link(0).to_str().and_then(|link| link.strip_prefix("socket:[")?.strip_suffix(']')).map(str::to_owned);
+    let inode = inode.expect("a socket");
+    let table = fs::read_to_string("/proc/net/unix").expect("the kernel tells");
+    let listens = |line: &&str| line.contains(&format!(" {inode} ")) && line.contains(LISTENS);
+    let line = table.lines().find(listens).expect("it listens");
+    assert!(line.contains(&format!("{}.", socket.display())), "{line}");
+    let log = served.stop();
+    assert!(log.contains(&format!("process {pid} started")), "{log}");
+    let left: Vec<_> =
+        fs::read_dir(site.path()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+    assert!(
+        left.iter().all(|name| ["app.wsgi", "app.sock", "__pycache__"].iter().any(|known| name == known)),
+        "{left:?}"
+    );
 }

@@ -15,4 +15,5 @@ mod restarts;
 mod served;
 mod stand;
 mod stops;
+mod suexec;
 mod support;

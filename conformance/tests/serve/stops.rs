@@ -70,8 +70,8 @@ async fn point_29_lswsgi_ends_by_itself_and_a_stopped_one_is_killed() {
         let begun = Instant::now();
         let server = stand.server;
         let left = server.expect("it runs").stop().await;
-        // What a killed manager leaves is ended by the server.
-        assert_eq!(left.is_empty(), !is_stopped, "{left:?}");
+        // What a killed manager leaves is ended by the server, unless it notices first.
+        assert!(left.is_empty() || is_stopped, "{left:?}");
         assert_eq!(begun.elapsed() >= timing.kill, is_stopped, "{:?}", begun.elapsed());
         assert!(!runs(first.started) && !runs(first.by));
     }

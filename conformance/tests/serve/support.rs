@@ -8,21 +8,30 @@ use conformance::binary;
 
 use crate::served::Served;
 
-fn build(package: &str) -> PathBuf {
+fn build(package: &str, python: Option<&Path>) -> PathBuf {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in a checkout");
-    binary::build(package, checkout, None, &|_| {}).unwrap_or_else(|error| panic!("{error}"))
+    binary::build(package, checkout, python, &|_| {}).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The binary of lswsgi with a Python that every user can reach. That of root may be in a folder of root's alone, so root
+/// takes the distribution's.
+pub(crate) fn lswsgi_for_all() -> PathBuf {
+    let system = Path::new("/usr/bin/python3");
+    let is_taken = std::env::var_os("PYO3_PYTHON").is_some_and(|python| python == system);
+    let python = Some(system).filter(|_| rustix::process::geteuid().is_root() && !is_taken);
+    build("lswsgi", python)
 }
 
 /// The binary of lswsgi.
 pub(crate) fn lswsgi() -> &'static str {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| build("lswsgi")).to_str().expect("a path in UTF-8")
+    BINARY.get_or_init(|| build("lswsgi", None)).to_str().expect("a path in UTF-8")
 }
 
 /// The binary of mock-lsws.
 pub(crate) fn mock_lsws() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| build("mock-lsws"))
+    BINARY.get_or_init(|| build("mock-lsws", None))
 }
 
 /// `mock-lsws serve ARGS` in `folder`.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::app_kind::{AppKind, RunOnStartUp, WsgiApp};
+use super::suexec::Suexec;
 use crate::fault::Faults;
 use crate::{Address, AppCommand, AppLog, DEFAULT_BACKLOG, DEFAULT_UMASK, Resource, User, environment};
 
@@ -82,6 +83,8 @@ pub struct ExternalApp {
     pub may_switch_user: bool,
     /// What happens to the bytes of each connection; no setting of a real server.
     pub faults: Faults,
+    /// Whether it runs as the owners of what it serves.
+    pub suexec: Suexec,
 }
 
 impl ExternalApp {
@@ -113,6 +116,7 @@ impl ExternalApp {
             restart_marker: None,
             may_switch_user: true,
             faults: Faults::none(),
+            suexec: Suexec::Off,
         }
     }
 
@@ -280,6 +284,13 @@ impl ExternalApp {
     #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
+        self
+    }
+
+    /// Sets whether it runs as the owners of what it serves.
+    #[must_use]
+    pub fn suexec(mut self, suexec: Suexec) -> Self {
+        self.suexec = suexec;
         self
     }
 

@@ -13,6 +13,7 @@ mod error;
 mod external_app;
 mod file;
 mod server_config;
+mod suexec;
 mod validate;
 mod wsgi_alias;
 
@@ -26,6 +27,7 @@ pub use file::account::{AccountError, find_account};
 pub use file::keys::{KEYS, Key};
 pub use file::section::parse_size;
 pub use server_config::{HttpLimits, PhpIni, ServerConfig};
+pub use suexec::{DEFAULT_ACCOUNT_CONNS, Suexec};
 pub use wsgi_alias::{
     APPLICATION_GROUP, CALLABLE_OBJECT, SCRIPT_RELOADING, Scope, ScriptAlias, WsgiVariable,
 };

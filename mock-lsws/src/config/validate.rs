@@ -10,7 +10,7 @@ use std::path::Path;
 use super::app_kind::AppKind;
 use super::external_app::{BACKLOG, INSTANCES, MAX_CONNS, MAX_WORDS, PRIORITY, UMASK};
 use super::wsgi_alias::{APPLICATION_GROUP, CALLABLE_OBJECT, SCRIPT_RELOADING};
-use super::{ConfigError, ContextKind, ExternalApp, ScriptAlias, ServerConfig};
+use super::{ConfigError, ContextKind, ExternalApp, ScriptAlias, ServerConfig, Suexec};
 use crate::Address;
 
 /// What a setting belongs to, by its place in the configuration.
@@ -182,6 +182,13 @@ fn check_app(check: &mut Check<'_>, app: &ExternalApp, config: &ServerConfig) {
     check.range("instances", app.instances, &INSTANCES);
     check.range("maxConns", app.max_conns, &MAX_CONNS);
     check.range("backlog", app.backlog, &BACKLOG);
+    check.range("suEXECMaxConns", app.suexec.max_conns().unwrap_or(1), &MAX_CONNS);
+    if app.suexec != Suexec::Off && (app.command.is_empty() || !app.auto_start) {
+        check.wrong("suEXEC", "`suEXEC` is about applications that the server starts: give it a `path`");
+    }
+    if let (Suexec::Daemon { .. }, Some(_)) = (&app.suexec, &app.user) {
+        check.wrong("extUser", "a suEXEC daemon is root's: leave `extUser` out");
+    }
     check.range("priority", app.priority.unwrap_or_default(), &PRIORITY);
     if !UMASK.contains(&app.umask) {
         check.wrong("umask", format!("`umask` is {:o}; it goes from 000 to 777, octal", app.umask));

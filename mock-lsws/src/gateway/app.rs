@@ -19,7 +19,7 @@ use crate::journal::{Level, Note, ServerLog};
 pub(crate) struct Gateway {
     pub(super) config: ExternalApp,
     pub(super) pool: Arc<Pool>,
-    pub(super) processes: Processes,
+    pub(super) processes: Arc<Processes>,
     pub(super) timing: Timing,
     pub(super) log: ServerLog,
 }
@@ -41,7 +41,7 @@ impl Gateway {
     /// When the socket cannot be made.
     pub(crate) async fn start(config: ExternalApp, means: Means) -> Result<Arc<Self>, GatewayError> {
         let Means { timing, log, .. } = means.clone();
-        let processes = Processes::new(&config, means).await?;
+        let processes = Arc::new(Processes::new(&config, means).await?);
         let limit = ConnLimit::new(config.effective_max_conns(), config.retry_timeout);
         let pool = Pool::new(limit, log.clone());
         if config.run_on_start_up != RunOnStartUp::No {
@@ -50,6 +50,16 @@ impl Gateway {
         let gateway = Arc::new(Self { config, pool, processes, timing, log });
         tokio::spawn(Self::look_after(Arc::downgrade(&gateway), gateway.pool.alarm(), timing));
         Ok(gateway)
+    }
+
+    /// A gateway with connections of its own to the processes of another.
+    pub(super) fn beside(other: &Self, config: ExternalApp) -> Arc<Self> {
+        let limit = ConnLimit::new(config.effective_max_conns(), config.retry_timeout);
+        let (timing, log) = (other.timing, other.log.clone());
+        let pool = Pool::new(limit, log.clone());
+        let gateway = Arc::new(Self { config, pool, processes: Arc::clone(&other.processes), timing, log });
+        tokio::spawn(Self::look_after(Arc::downgrade(&gateway), gateway.pool.alarm(), timing));
+        gateway
     }
 
     /// Looks after idle connections and processes until there is no gateway any more.
@@ -81,7 +91,9 @@ impl Gateway {
     async fn tick(&self) {
         self.pool.tick(self.config.pc_keep_alive_timeout);
         self.processes.look_after().await;
-        let limit = self.config.ext_max_idle_time.filter(|_| !self.processes.are_detached());
+        // Where several share the processes, none of them knows that they are idle.
+        let is_own = Arc::strong_count(&self.processes) == 1;
+        let limit = self.config.ext_max_idle_time.filter(|_| is_own && !self.processes.are_detached());
         let is_idle = |limit| self.pool.idle_for().is_some_and(|idle| idle > limit);
         if let Some(limit) = limit.filter(|limit| is_idle(*limit)) {
             self.processes.stop_idle(|| !is_idle(limit)).await;
@@ -131,9 +143,14 @@ impl Gateway {
         self.processes.hand_over(back).await;
     }
 
+    /// Turns away who waits, and closes idle connections.
+    pub(super) fn close(&self) {
+        self.pool.close();
+    }
+
     /// Closes idle connections, and ends the processes as the real server does.
     pub(crate) async fn stop(&self) {
-        self.pool.close();
+        self.close();
         self.processes.stop().await;
     }
 }

@@ -3,8 +3,10 @@
 //! Owns the pool of connections, the queue in front of it, how often a request is sent, time limits, and when an
 //! application is started. What its bytes mean is the reply's; what the client sees of it is the front's.
 
+mod account;
 mod app;
 mod app_request;
+mod application;
 mod applications;
 mod body;
 mod exchange;
@@ -24,10 +26,12 @@ mod sending;
 mod tap;
 mod timing;
 
+pub(crate) use account::Account;
+pub(crate) use app::Gateway;
 pub use app::GatewayError;
 pub use app_request::ExchangeRecord;
 pub(crate) use app_request::{AppRequest, Dispatch};
-pub(crate) use applications::{Applications, Means};
+pub(crate) use applications::{Applications, Means, Way};
 pub(crate) use exchange::Exchange;
 pub use launcher::Launcher;
 pub use timing::Timing;

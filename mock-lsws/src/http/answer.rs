@@ -7,6 +7,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Instant, SystemTime};
 
@@ -19,7 +20,7 @@ use super::head::{BodyLength, RequestHead};
 use super::record::RequestRecord;
 use super::upload::Upload;
 use super::writer::Writer;
-use crate::gateway::{AppRequest, Dispatch, Exchange, ExchangeRecord};
+use crate::gateway::{AppRequest, Dispatch, Exchange, ExchangeRecord, Gateway, Way};
 use crate::reply::Piece;
 use crate::request::{Addresses, Begin};
 use crate::route::Route;
@@ -105,14 +106,20 @@ impl Client<'_> {
         let mut route = self.front.router.resolve(head, self.addresses);
         for redirects in 0..=MAX_REDIRECTS {
             let target = match route {
-                Route::App { app, begin, dispatch } => {
+                Route::App { app, begin, dispatch, owner } => {
+                    let Some(Way { gateway, runs_as }) = self.front.applications.way(&app, owner).await
+                    else {
+                        return delivery.page(503).await;
+                    };
+                    let signed = runs_as.map(|(account, secret)| secret.sign(account.uid, account.gid));
+                    let begin = begin.special(signed.into_iter().flatten());
                     let ended = if redirects == 0 {
-                        self.application(&app, begin, dispatch, upload, delivery, exchanges).await?
+                        self.application(&gateway, begin, dispatch, upload, delivery, exchanges).await?
                     } else {
                         // What a request is redirected to gets no body.
                         let mut nothing = BytesMut::new();
                         let mut upload = Upload::new(self.stream, &mut nothing, BodyLength::None);
-                        self.application(&app, begin, dispatch, &mut upload, delivery, exchanges).await?
+                        self.application(&gateway, begin, dispatch, &mut upload, delivery, exchanges).await?
                     };
                     match ended {
                         None => return Ok(()),
@@ -139,16 +146,13 @@ impl Client<'_> {
     /// Sends the request through an application. Returns where to go instead, for an internal redirect.
     async fn application(
         &self,
-        app: &str,
+        gateway: &Arc<Gateway>,
         begin: Begin,
         dispatch: Dispatch,
         upload: &mut Upload<'_>,
         delivery: &mut Delivery<'_>,
         exchanges: &mut Vec<ExchangeRecord>,
     ) -> io::Result<Option<Vec<u8>>> {
-        let Some(gateway) = self.front.applications.get(app) else {
-            return delivery.page(503).await.map(|()| None);
-        };
         // A body that is still on its way when a WSGI context takes the request: the real server has given up on the
         // connection by the time it redirects to the application (capture 37).
         if dispatch == Dispatch::WholeBody && !upload.has_arrived() {

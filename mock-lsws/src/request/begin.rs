@@ -64,7 +64,7 @@ impl Begin {
     }
 
     /// With further special variables, behind the others.
-    pub(super) fn special(mut self, entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
+    pub(crate) fn special(mut self, entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
         self.special.extend(entries);
         self
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::auth;
 use super::place::Place;
 use super::router::{Route, Router};
-use crate::config::{Context, ContextKind, ScriptAlias};
-use crate::gateway::Dispatch;
+use crate::config::{AppKind, Context, ContextKind, ExternalApp, ScriptAlias, Suexec};
+use crate::gateway::{Account, Dispatch};
 use crate::http::RequestHead;
 use crate::request::{Addresses, Begin, DecodedPath, Facts, Mapping, Redirected, Split, split_query};
 
@@ -73,16 +73,17 @@ impl<'a> Resolve<'a> {
                     prefix: context.uri.clone(),
                     document_root: config.doc_root.clone(),
                 };
-                self.app(handler, mapping.split(&self.path, false), Dispatch::Streaming, Vec::new())
+                let split = mapping.split(&self.path, false);
+                self.app(handler, split, Dispatch::Streaming, Vec::new(), &config.doc_root)
             }
             ContextKind::Wsgi { handler, public, startup_file } => {
                 if let Some(split) = self.startup_file(&context.uri, startup_file) {
-                    return self.app(handler, split, Dispatch::WholeBody, Vec::new());
+                    return self.app(handler, split, Dispatch::WholeBody, Vec::new(), public);
                 }
                 self.files(&context.uri, public).unwrap_or_else(|| {
                     let mapping = Mapping::WsgiContext { prefix: context.uri.clone() };
                     let split = mapping.split(&self.path, config.path_info_overread);
-                    self.app(handler, split, Dispatch::WholeBody, Vec::new())
+                    self.app(handler, split, Dispatch::WholeBody, Vec::new(), public)
                 })
             }
             ContextKind::Static { .. } => Route::Page(404),
@@ -111,7 +112,7 @@ impl<'a> Resolve<'a> {
         let (alias, found) =
             aliases.into_iter().find_map(|(alias, ready)| Some((alias, ready.find(alias, path)?)))?;
         Some(found.map_or(Route::Page(404), |script| {
-            self.script(&alias.handler, script.file, script.name, script.info, Some(alias))
+            self.script(&alias.handler, &script.file, script.name, script.info, Some(alias))
         }))
     }
 
@@ -145,28 +146,37 @@ impl<'a> Resolve<'a> {
         let handler =
             handlers.iter().find(|known| known.suffixes.iter().any(|own| Some(own.as_str()) == suffix));
         match handler {
-            Some(handler) => Some(self.script(&handler.handler, file, name, info, None)),
+            Some(handler) => Some(self.script(&handler.handler, &file, name, info, None)),
             None => info.is_empty().then_some(Route::File(file)),
         }
     }
 
-    fn script(
-        &self,
-        app: &str,
-        file: PathBuf,
-        name: &[u8],
-        info: &[u8],
-        alias: Option<&ScriptAlias>,
-    ) -> Route {
+    fn script(&self, app: &str, file: &Path, name: &[u8], info: &[u8], alias: Option<&ScriptAlias>) -> Route {
         let config = &self.router.config;
         let path = String::from_utf8_lossy(self.path.path());
-        let variables = config.wsgi_variables_for(&path, &file, alias);
-        let file = file.into_os_string().into_encoded_bytes();
-        let split = Split::script(name, info, file, &config.doc_root);
-        self.app(app, split, Dispatch::Streaming, variables)
+        let variables = config.wsgi_variables_for(&path, file, alias);
+        let bytes = file.as_os_str().as_encoded_bytes().to_vec();
+        let split = Split::script(name, info, bytes, &config.doc_root);
+        self.app(app, split, Dispatch::Streaming, variables, file)
     }
 
-    fn app(&self, app: &str, split: Split, dispatch: Dispatch, variables: Vec<(String, String)>) -> Route {
+    /// Whose `served` is, where the application runs as that; of a WSGI application it is the startup file that counts.
+    fn owner(&self, app: &str, served: &Path) -> Option<Account> {
+        let is_suexec = |known: &&ExternalApp| known.name == app && known.suexec != Suexec::Off;
+        match &self.router.config.apps.iter().find(is_suexec)?.kind {
+            AppKind::Wsgi(app) => Account::owner(&app.root.join(&app.startup_file)),
+            AppKind::Generic => Account::owner(served),
+        }
+    }
+
+    fn app(
+        &self,
+        app: &str,
+        split: Split,
+        dispatch: Dispatch,
+        variables: Vec<(String, String)>,
+        served: &Path,
+    ) -> Route {
         let config = &self.router.config;
         let is_python = self.context.is_some_and(|context| context.python);
         let set_env = self.context.map_or(&[][..], |context| &context.set_env);
@@ -185,7 +195,8 @@ impl<'a> Resolve<'a> {
             added: &added,
             redirected: self.is_redirect.then_some(Redirected { query: self.query }),
         };
-        Route::App { app: app.to_owned(), begin: Begin::new(self.head, &facts, &config.php_ini), dispatch }
+        let begin = Begin::new(self.head, &facts, &config.php_ini);
+        Route::App { app: app.to_owned(), begin, dispatch, owner: self.owner(app, served) }
     }
 
     /// The same URL with a slash behind its path.

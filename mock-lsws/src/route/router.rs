@@ -7,7 +7,7 @@ use super::alias::Alias;
 use super::auth;
 use super::resolve::Resolve;
 use crate::config::{ConfigError, Context, ContextKind, ServerConfig};
-use crate::gateway::Dispatch;
+use crate::gateway::{Account, Dispatch};
 use crate::http::RequestHead;
 use crate::request::{Addresses, Begin, DecodedPath, split_query};
 
@@ -22,6 +22,8 @@ pub(crate) enum Route {
         begin: Begin,
         /// When it is sent.
         dispatch: Dispatch,
+        /// Who owns what is asked for, where the application runs as that.
+        owner: Option<Account>,
     },
     /// A file.
     File(PathBuf),

@@ -253,7 +253,7 @@ mod tests {
         };
         let client = "clients = 2\nrequest = {}\n";
         about("clients = 2\nrequest = {}\ndistinct = { pid = 2 }", "the step has none");
-        about("clients = 2\npause = '1s'", "`clients` and `distinct` need something that is sent");
+        about("clients = 2\npause = '1s'", "`clients`, `for` and `distinct` need something that is sent");
         about("distinct = { a = 2 }\nrequest = {}\nexpect = {}", "say how many there are");
         about(&format!("{client}expect = {{}}\ndistinct = {{ a = 2 }}"), "`a` is nothing the clients");
         about("clients = 0\nrequest = {}\nexpect = {}", "at least 1");

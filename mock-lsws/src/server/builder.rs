@@ -108,7 +108,7 @@ impl MockServerBuilder {
             observer: self.observer,
             transcripts: self.transcripts,
         };
-        let generation = Generation::start(self.config, &surroundings).await?;
+        let generation = Generation::start(self.config, &surroundings, None).await?;
         Ok(MockServer::run(listener, address, generation, surroundings, self.grace))
     }
 }

@@ -31,17 +31,21 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    /// Sets up the applications of `config`.
+    /// Sets up the applications of `config`, in the place of those that were there `before`.
     ///
     /// # Errors
     /// When the configuration is wrong or an application cannot be set up.
-    pub(super) async fn start(config: ServerConfig, surroundings: &Surroundings) -> Result<Self, ServeError> {
+    pub(super) async fn start(
+        config: ServerConfig,
+        surroundings: &Surroundings,
+        before: Option<&Applications>,
+    ) -> Result<Self, ServeError> {
         let Surroundings { means, access_log, observer, transcripts } = surroundings.clone();
         let (limits, announced) = (config.limits, config.announced);
         let config = Arc::new(config);
         // What can fail without a trace comes first.
         let router = Router::new(Arc::clone(&config))?;
-        let applications = Arc::new(Applications::start(&config, &means).await?);
+        let applications = Arc::new(Applications::start(&config, &means, before).await?);
         let (in_use, used) = watch::channel(());
         let front = Front {
             limits,

@@ -96,7 +96,7 @@ impl MockServer {
             Launcher::Spawner(spawner) => Some(spawner.renew().await?),
         };
         current.applications.hand_over(false).await;
-        let next = match Generation::start(config, &self.surroundings).await {
+        let next = match Generation::start(config, &self.surroundings, Some(&current.applications)).await {
             Ok(next) => next,
             Err(error) => {
                 current.applications.hand_over(true).await;

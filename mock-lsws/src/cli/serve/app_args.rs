@@ -9,7 +9,8 @@ use clap::builder::RangedI64ValueParser;
 use clap::{Args, value_parser};
 use mock_lsws::Address;
 use mock_lsws::config::{
-    BACKLOG, ExternalApp, INSTANCES, MAX_CONNS, PRIORITY, RunOnStartUp, UMASK, find_account, parse_size,
+    BACKLOG, DEFAULT_ACCOUNT_CONNS, ExternalApp, INSTANCES, MAX_CONNS, PRIORITY, RunOnStartUp, Suexec, UMASK,
+    find_account, parse_size,
 };
 
 use mock_lsws::fault::{DirectedFault, Faults};
@@ -107,6 +108,19 @@ pub(crate) struct AppArgs {
     #[arg(long, value_name = "N", requires = "command", conflicts_with = "connect", help_heading = APP)]
     proc_hard_limit: Option<u64>,
 
+    /// Have COMMAND run as the owner of what it serves: of the script, of the startup file, of --doc-root. account: one for
+    /// each; daemon: one of root's that is told for whom each connection is. Takes root. [default: off]
+    #[arg(long, value_name = "account|daemon", value_parser = ["account", "daemon"], requires = "command", conflicts_with = "connect", help_heading = APP)]
+    suexec: Option<String>,
+
+    /// Connections, and so processes, of an account. [default: 5]
+    #[arg(long, value_name = "N", value_parser = number(&MAX_CONNS), requires = "suexec", help_heading = APP)]
+    suexec_max_conns: Option<u32>,
+
+    /// The file of the daemon's secret, whose first 16 bytes count.
+    #[arg(long, value_name = "FILE", requires = "suexec", help_heading = APP)]
+    pub(super) suexec_secret: Option<PathBuf>,
+
     /// The user it runs as, by name or number; takes root. [default: the server's]
     #[arg(long, value_name = "USER", requires = "command", conflicts_with = "connect", help_heading = APP)]
     ext_user: Option<String>,
@@ -143,6 +157,20 @@ impl AppArgs {
         if !faults.is_empty() {
             app.faults = faults;
         }
+        let max_conns = self.suexec_max_conns.unwrap_or(DEFAULT_ACCOUNT_CONNS);
+        app.suexec = match (self.suexec.as_deref(), self.suexec_secret) {
+            (Some("daemon"), Some(secret)) => Suexec::Daemon { max_conns, secret },
+            (Some("daemon"), None) => {
+                let message = "a daemon shares a secret with the server: name its file with --suexec-secret";
+                return Err(ServeError::Usage(message.to_owned()));
+            }
+            (_, Some(_)) => {
+                let message = "--suexec-secret is a daemon's: --suexec daemon";
+                return Err(ServeError::Usage(message.to_owned()));
+            }
+            (Some(_), None) => Suexec::PerAccount { max_conns },
+            (None, None) => Suexec::Off,
+        };
         app.memory = pair(self.mem_soft_limit, self.mem_hard_limit);
         app.processes = pair(self.proc_soft_limit, self.proc_hard_limit);
         if let Some(user) = self.ext_user {

@@ -107,7 +107,9 @@ fn add_command(config: &mut ServerConfig, args: ServeArgs, directory: &Path) -> 
         app
     };
     let marker = args.app.restart_marker.as_ref().map(|file| directory.join(file));
-    args.app.set(&mut app)?;
+    let mut settings = args.app;
+    settings.suexec_secret = settings.suexec_secret.map(|file| directory.join(file));
+    settings.set(&mut app)?;
     app.restart_marker = marker;
     config.apps.push(app);
     Ok(())

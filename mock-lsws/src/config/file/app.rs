@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::account;
 use super::section::Section;
 use crate::config::command_line::words;
-use crate::config::{ExternalApp, RunOnStartUp, WsgiApp};
+use crate::config::{DEFAULT_ACCOUNT_CONNS, ExternalApp, RunOnStartUp, Suexec, WsgiApp};
 use crate::fault::Faults;
 
 /// What all WSGI contexts have in common.
@@ -82,6 +82,7 @@ fn process(section: &mut Section<'_, '_>, app: &mut ExternalApp) {
             Err(error) => section.wrong("faults", error.to_string()),
         }
     }
+    suexec(section, app);
     let pair = |soft: Option<u64>, hard: Option<u64>| {
         // A limit alone stands for both.
         soft.or(hard).map(|low| (low, hard.unwrap_or(low)))
@@ -98,6 +99,29 @@ fn process(section: &mut Section<'_, '_>, app: &mut ExternalApp) {
         },
         (None, Some(_)) => section.wrong("extGroup", "`extGroup` needs `extUser`"),
         (None, None) => {}
+    }
+}
+
+/// Reads whether it runs as the owners of what it serves.
+fn suexec(section: &mut Section<'_, '_>, app: &mut ExternalApp) {
+    let form = section.choice("suEXEC", &[("off", 0), ("account", 1), ("daemon", 2)]).unwrap_or_default();
+    let max_conns = section.number("suEXECMaxConns");
+    let secret = section.path("suEXECSecret");
+    if form == 0 && max_conns.is_some() {
+        section.wrong("suEXECMaxConns", "`suEXECMaxConns` is about accounts: it needs `suEXEC`");
+    }
+    if form != 2 && secret.is_some() {
+        section.wrong("suEXECSecret", "`suEXECSecret` is a daemon's: it needs `suEXEC = \"daemon\"`");
+    }
+    let max_conns = max_conns.unwrap_or(DEFAULT_ACCOUNT_CONNS);
+    match (form, secret) {
+        (1, _) => app.suexec = Suexec::PerAccount { max_conns },
+        (2, Some(secret)) => app.suexec = Suexec::Daemon { max_conns, secret },
+        (2, None) => {
+            section
+                .wrong("suEXEC", "a daemon shares a secret with the server: name its file, `suEXECSecret`");
+        }
+        _ => {}
     }
 }
 

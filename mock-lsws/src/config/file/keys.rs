@@ -116,6 +116,19 @@ pub const KEYS: &[Key] = &[
     key(APP, "procHardLimit", "as the soft one", "its hard limit"),
     key(APP, "extUser", "the server's", "the user it runs as, name or number; takes root"),
     key(APP, "extGroup", "the user's", "the group, name or number"),
+    key(
+        APP,
+        "suEXEC",
+        "off",
+        "`account`: an application for each account, that of the script's owner (of the startup file, of `docRoot`). `daemon`: one application of root's that is told for whom each connection is. Both take root",
+    ),
+    key(APP, "suEXECMaxConns", "5", "connections, and so processes, of an account, 1 to 10000"),
+    key(
+        APP,
+        "suEXECSecret",
+        "none",
+        "the file of the daemon's secret, 16 bytes that only root can read; it is told by LSAPI_SECRET",
+    ),
     key(CONTEXT, "uri", "required", "the URLs: with a slash at both ends; the longest wins"),
     key(
         CONTEXT,
@@ -168,6 +181,9 @@ pub const KEYS: &[Key] = &[
     key(DEFAULTS, "procHardLimit", "as the soft one", ""),
     key(DEFAULTS, "extUser", "the server's", ""),
     key(DEFAULTS, "extGroup", "the user's", ""),
+    key(DEFAULTS, "suEXEC", "off", ""),
+    key(DEFAULTS, "suEXECMaxConns", "5", ""),
+    key(DEFAULTS, "suEXECSecret", "none", ""),
     key(
         "scriptHandler",
         "suffix",

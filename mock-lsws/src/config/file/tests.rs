@@ -376,6 +376,7 @@ fn the_table_tells_the_defaults_there_are() {
             (section, "runOnStartUp", start(app)),
             (section, "extMaxIdleTime", no_limit(app.ext_max_idle_time)),
             (section, "umask", format!("{:03o}", app.umask)),
+            (section, "suEXECMaxConns", DEFAULT_ACCOUNT_CONNS.to_string()),
         ]);
     }
     for (section, name, default) in &known {
@@ -386,5 +387,29 @@ fn the_table_tells_the_defaults_there_are() {
     for key in KEYS.iter().filter(|key| key.default.starts_with(|c: char| c.is_ascii_digit() || c == '-')) {
         let told = known.iter().any(|(section, name, _)| *section == key.section && *name == key.name);
         assert!(told || ["persistConn", "respBuffer"].contains(&key.name), "{}.{}", key.section, key.name);
+    }
+}
+
+#[test]
+fn faults_and_accounts_are_read_and_mistakes_told() {
+    let app = |more: &str| format!("[[extProcessor]]\nname = 'a'\npath = '/bin/a'\n{more}\n");
+    let config =
+        read(&app("faults = ['app:latency=20ms', 'server:cut=9']\nsuEXEC = 'account'\nsuEXECMaxConns = 3"));
+    assert_eq!(config.apps[0].faults.iter().count(), 2);
+    assert_eq!(config.apps[0].suexec, Suexec::PerAccount { max_conns: 3 });
+    let config = read(&app("suEXEC = 'daemon'\nsuEXECSecret = 'secret'\nrestartMarker = 'again'"));
+    let secret = "/etc/mock/secret".into();
+    assert_eq!(config.apps[0].suexec, Suexec::Daemon { max_conns: DEFAULT_ACCOUNT_CONNS, secret });
+    assert_eq!(config.apps[0].marker().as_deref(), Some(Path::new("/etc/mock/again")));
+    for (more, said) in [
+        ("faults = 'latency=20ms'", "begins with its direction"),
+        ("suEXECMaxConns = 3", "needs `suEXEC`"),
+        ("suEXECSecret = 's'", "is a daemon's"),
+        ("suEXEC = 'daemon'", "name its file"),
+        ("suEXEC = 'account'\nsuEXECMaxConns = 0", "goes from 1 to 10000"),
+        ("suEXEC = 'account'\nautoStart = 0\naddress = '/run/a'", "give it a `path`"),
+    ] {
+        let told = mistakes(&app(more));
+        assert!(told.iter().any(|(_, message)| message.contains(said)), "{more}: {told:?}");
     }
 }

@@ -95,7 +95,7 @@ fn head(method: &str, target: &str, fields: &str) -> RequestHead {
 
 /// An application's name, whether it waits for the whole body, and the named variables.
 fn app(route: &Route, names: &[&str]) -> (String, bool, Vec<Option<String>>) {
-    let Route::App { app, begin, dispatch } = route else { panic!("{route:?}") };
+    let Route::App { app, begin, dispatch, .. } = route else { panic!("{route:?}") };
     let bytes = begin.encode(BodyState::None);
     let packet = BeginRequest::decode(&bytes, limits::MAX_REQUEST_PACKET).unwrap();
     let value = |name: &&str| Some(String::from_utf8(packet.env().get(name.as_bytes())?.to_vec()).unwrap());
