@@ -18,7 +18,12 @@ exec 3>"$1.part"
 printf '\n== descriptors\n' >&3
 # In a shell of its own: a redirection of this one would show.
 (ls -l "/proc/$$/fd" >&3)
-for file in environ cmdline status limits stat fdinfo/0 fdinfo/2; do
+# By itself: a shell that starts something blocks its signals for that moment.
+printf '\n== status\n' >&3
+while IFS= read -r line; do
+    printf '%s\n' "$line" >&3
+done < "/proc/$$/status"
+for file in environ cmdline limits stat fdinfo/0 fdinfo/2; do
     printf '\n== %s\n' "$file" >&3
     cat "/proc/$$/$file" >&3
 done
@@ -406,7 +411,7 @@ fn point_3_a_wsgi_context_as_the_real_server_starts_it() {
     }
 }
 
-/// Prints what of it an application in Python can see.
+/// Prints what of it an application in Python can see. LC_CTYPE is Python's own.
 const APP: &str = r#"
 import os
 
@@ -419,7 +424,7 @@ def application(environ, start_response):
         "nice": os.nice(0),
         "umask": oct(mask),
         "uid": os.getuid(),
-        "environ": " ".join(sorted(os.environ)),
+        "environ": " ".join(sorted(name for name in os.environ if name != "LC_CTYPE")),
         "root": os.environ["WSGI_ROOT"],
         "mode": os.environ["WSGI_ENV"],
         "home": os.environ["HOME"],
@@ -455,14 +460,16 @@ fn points_1_to_4_lswsgi_finds_what_the_real_server_gives() {
     }
     // The process that was started leads the session, and has the socket that was made beside the one in the way.
     let pid = seen["session"];
-    let link = |fd: u32| fs::read_link(format!("/proc/{pid}/fd/{fd}")).expect("an open descriptor");
-    let inode =
-        link(0).to_str().and_then(|link| link.strip_prefix("socket:[")?.strip_suffix(']')).map(str::to_owned);
-    let inode = inode.expect("a socket");
     let table = fs::read_to_string("/proc/net/unix").expect("the kernel tells");
-    let listens = |line: &&str| line.contains(&format!(" {inode} ")) && line.contains(LISTENS);
-    let line = table.lines().find(listens).expect("it listens");
-    assert!(line.contains(&format!("{}.", socket.display())), "{line}");
+    let listening: Vec<&str> = table.lines().filter(|line| line.contains(LISTENS)).collect();
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs").flatten();
+    let links = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()?.to_str().map(str::to_owned));
+    let inodes = links.filter_map(|link| Some(link.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()));
+    let path = format!("{}.", socket.display());
+    let listens = |inode: String| {
+        listening.iter().any(|line| line.contains(&format!(" {inode} ")) && line.contains(&path))
+    };
+    assert!(inodes.into_iter().any(listens), "no socket at {path}NNN: {listening:?}");
     let log = served.stop();
     assert!(log.contains(&format!("process {pid} started")), "{log}");
     let left: Vec<_> =
