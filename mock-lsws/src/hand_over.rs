@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +41,8 @@ pub fn socketpair() -> io::Result<(OwnedFd, UnixStream)> {
 pub struct Listener {
     socket: OwnedFd,
     address: Address,
+    /// The inode of the socket file: somebody else may have put another in its place. 0: it has none.
+    inode: u64,
     /// The socket file stays when this goes.
     is_left: bool,
 }
@@ -56,7 +58,10 @@ impl Listener {
         let mut tries = 0;
         loop {
             match Self::bind_unix(&name, backlog) {
-                Ok(socket) => return Ok(Self { socket, address: Address::Unix(name), is_left: false }),
+                Ok(socket) => {
+                    let inode = inode_of(&name).unwrap_or_default();
+                    return Ok(Self { socket, address: Address::Unix(name), inode, is_left: false });
+                }
                 Err(Errno::ADDRINUSE)
                     if tries < ALTERNATE_NAMES || (tries == ALTERNATE_NAMES && remove_dead_ones(path)) =>
                 {
@@ -82,7 +87,7 @@ impl Listener {
             sys::allow_tcp_fastopen(socket.as_fd(), (backlog / 2).min(256));
             rustix::net::listen(&socket, backlog)?;
             let bound = SocketAddr::try_from(rustix::net::getsockname(&socket)?)?;
-            Ok::<_, Errno>(Self { socket, address: bound.into(), is_left: false })
+            Ok::<_, Errno>(Self { socket, address: bound.into(), inode: 0, is_left: false })
         };
         open().map_err(|errno| error(errno.into()))
     }
@@ -112,6 +117,11 @@ impl Listener {
         }
     }
 
+    /// The inode of its socket file.
+    pub(crate) const fn inode(&self) -> u64 {
+        self.inode
+    }
+
     /// Leaves the socket file where it is when this goes: the application serves it on.
     pub(crate) fn leave(mut self) {
         self.is_left = true;
@@ -130,6 +140,7 @@ impl Drop for Listener {
     fn drop(&mut self) {
         if let Address::Unix(path) = &self.address
             && !self.is_left
+            && inode_of(path) == Some(self.inode)
         {
             // Somebody may have removed it already, a whole temporary folder for example.
             let _ = fs::remove_file(path);
@@ -142,6 +153,11 @@ fn alternate_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_os_string();
     name.push(format!(".{number:03}"));
     name.into()
+}
+
+/// The inode of what is at `path`.
+pub(crate) fn inode_of(path: &Path) -> Option<u64> {
+    path.symlink_metadata().ok().map(|found| found.ino())
 }
 
 /// Removes sockets with names like the alternates of `path` at which nobody listens. False: there were none.
@@ -208,6 +224,18 @@ mod tests {
         let suffix = taken.strip_prefix(path.to_str().unwrap()).unwrap();
         assert!(suffix.len() == 4 && suffix.starts_with('.'), "{suffix}");
         assert_eq!(fs::read(&path).unwrap(), b"in use");
+    }
+
+    #[test]
+    fn the_file_of_somebody_else_is_not_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.sock");
+        let listener = Listener::unix(&path, 5).unwrap();
+        fs::remove_file(&path).unwrap();
+        // Another inode: the old one is still open.
+        let _other = UnixListener::bind(&path).unwrap();
+        drop(listener);
+        assert!(UnixStream::connect(&path).is_ok());
     }
 
     #[test]

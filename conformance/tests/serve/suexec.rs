@@ -144,6 +144,11 @@ fn each_account_has_an_application_with_its_share_of_processes() {
         by.sort_unstable();
         by.dedup();
         assert!(by.len() <= 2, "{by:?}");
+        // A graceful restart keeps what is detached, and the rest is started anew under the same users.
+        served.signal(rustix::process::Signal::USR1);
+        served.says("the old configuration has served its last request");
+        let next = asked(&served, "/one.wsgi");
+        assert_eq!((next.ids, next.started == one.started), (ONE, others > 0), "{}", served.stderr());
         let log = served.stop();
         assert!(log.contains(", uid 60011: process "), "{log}");
         assert!(!runs(one.started) && !runs(other.started));

@@ -311,7 +311,7 @@ impl ExternalApp {
     }
 
     /// Whether it stays when a server is replaced by the next, which finds it again: it is started with the server
-    /// (`runOnStartUp` 3), and its one process manages the others.
+    /// (`runOnStartUp` 3) at a Unix socket, and its one process manages the others.
     #[must_use]
     pub fn is_detached(&self) -> bool {
         let is_started = self.auto_start && !self.command.is_empty();
@@ -319,6 +319,7 @@ impl ExternalApp {
             && self.run_on_start_up == RunOnStartUp::Detached
             && self.is_self_managed()
             && self.instances <= 1
+            && !matches!(self.address, Some(Address::Tcp { .. }))
     }
 
     /// Whether it manages its own processes: all of them share a listening socket. Otherwise there is a process for each

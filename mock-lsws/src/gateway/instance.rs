@@ -54,6 +54,11 @@ impl Instance {
         self.lease.clone()
     }
 
+    /// The processes.
+    pub(super) fn pids(&self) -> Vec<i32> {
+        self.running.iter().map(|process| process.end().pid).collect()
+    }
+
     /// Ends it. Its connections take no further request.
     pub(super) fn end(self, fate: Fate) {
         self.lease.is_over.store(true, Ordering::SeqCst);

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use super::folders::Folders;
 use super::launcher::Launcher;
 use super::pid_file;
-use crate::config::ExternalApp;
+use crate::config::{ExternalApp, RunOnStartUp};
+use crate::hand_over::inode_of;
 use crate::{Address, Listener};
 
 /// Ports tried beyond one that is taken (lsapi 4.1.2).
@@ -25,6 +26,8 @@ pub(super) struct Listening {
     backlog: i32,
     /// Applications that stay when the server stops are found again: their path is always the same.
     is_detached: bool,
+    /// Small writes of one that is told to be detached leave at once, over TCP too.
+    is_no_delay: bool,
     /// Such an application outlives this.
     stays: bool,
     place: Place,
@@ -38,8 +41,12 @@ enum Place {
     Nowhere,
     /// At a socket that was made here.
     Own(Listener),
-    /// At one that an earlier server made.
-    Found(Address),
+    /// At one that another server made.
+    Found {
+        address: Address,
+        /// The inode of the socket.
+        inode: u64,
+    },
 }
 
 impl Listening {
@@ -50,6 +57,7 @@ impl Listening {
             configured: config.address.clone(),
             backlog: config.backlog,
             is_detached: config.is_detached(),
+            is_no_delay: config.run_on_start_up == RunOnStartUp::Detached,
             stays: stays && config.is_detached(),
             place: Place::Nowhere,
             folders,
@@ -86,7 +94,7 @@ impl Listening {
                 let mut found = tokio::net::lookup_host((host.as_str(), *port)).await?;
                 let address = found.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
                 let listener = listen_near(address, self.backlog)?;
-                if self.is_detached {
+                if self.is_no_delay {
                     listener.set_no_delay();
                 }
                 listener
@@ -106,9 +114,16 @@ impl Listening {
         Listener::unix(path, self.backlog).map_err(io::Error::other)
     }
 
-    /// It listens at `path` already.
-    pub(super) fn find(&mut self, path: PathBuf) {
-        self.place = Place::Found(Address::Unix(path));
+    /// It listens at `path` already, where the socket has this inode.
+    pub(super) fn find(&mut self, path: PathBuf, inode: u64) {
+        self.place = Place::Found { address: Address::Unix(path), inode };
+    }
+
+    /// What was found is not there any more. Who has the path now is not known.
+    pub(super) fn lose(&mut self) {
+        if matches!(self.place, Place::Found { .. }) {
+            self.place = Place::Nowhere;
+        }
     }
 
     /// Where it listens, if it does.
@@ -116,7 +131,7 @@ impl Listening {
         match &self.place {
             Place::Nowhere => None,
             Place::Own(listener) => Some(listener.address()),
-            Place::Found(address) => Some(address),
+            Place::Found { address, .. } => Some(address),
         }
     }
 
@@ -132,25 +147,26 @@ impl Listening {
     pub(super) fn share(&self) -> io::Result<OwnedFd> {
         match &self.place {
             Place::Own(listener) => listener.share(),
-            Place::Nowhere | Place::Found(_) => Err(io::ErrorKind::NotConnected.into()),
+            Place::Nowhere | Place::Found { .. } => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
-    /// Closes the socket and removes its file, and the one beside it.
+    /// Closes the socket and removes its file and the one beside it, unless somebody else has the path now.
     pub(super) fn close(&mut self) {
         let place = std::mem::replace(&mut self.place, Place::Nowhere);
-        if let Place::Found(Address::Unix(path)) = &place
-            && is_socket(path)
-        {
-            let _ = fs::remove_file(path);
-        }
-        let address = match &place {
-            Place::Nowhere => None,
-            Place::Own(listener) => Some(listener.address()),
-            Place::Found(address) => Some(address),
+        let (path, inode) = match &place {
+            Place::Own(listener) => (listener.address().path(), listener.inode()),
+            Place::Found { address, inode } => (address.path(), *inode),
+            Place::Nowhere => (None, 0),
         };
-        if let Some(path) = address.and_then(Address::path).filter(|_| self.is_detached) {
+        let Some(path) = path.filter(|_| self.is_detached) else { return };
+        let there = inode_of(path);
+        if there.is_none_or(|there| there == inode) {
             pid_file::remove(path);
+        }
+        if there == Some(inode) {
+            // Where it is its own, this is what it would do itself.
+            let _ = fs::remove_file(path);
         }
     }
 
@@ -231,9 +247,28 @@ mod tests {
         fs::write(&path, "something else").unwrap();
         let (mut detached, address) = listen(Address::Unix(path.clone()), RunOnStartUp::Detached).await;
         assert_ne!(address.path(), Some(&*path));
-        detached.find(path.clone());
+        // Nobody else's path either.
+        detached.find(path.clone(), 1);
         detached.close();
         assert_eq!(fs::read(&path).unwrap(), b"something else");
+    }
+
+    #[tokio::test]
+    async fn what_was_found_goes_unless_another_has_taken_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.sock");
+        let beside = pid_file::path_of(&path);
+        for is_taken in [true, false] {
+            let other = UnixListener::bind(&path).unwrap();
+            fs::write(&beside, "").unwrap();
+            let mut detached = listening(Some(Address::Unix(path.clone())), RunOnStartUp::Detached);
+            let inode = inode_of(&path).unwrap();
+            detached.find(path.clone(), if is_taken { inode + 1 } else { inode });
+            detached.close();
+            assert_eq!((path.exists(), beside.exists()), (is_taken, is_taken));
+            let _ = fs::remove_file(&path);
+            drop(other);
+        }
     }
 
     #[tokio::test]

@@ -43,7 +43,8 @@ pub(super) struct PidFile {
 /// | 28 | 4 | 0 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PidRecord {
-    inode: u64,
+    /// That of the socket.
+    pub(super) inode: u64,
     modified: i64,
     /// The process.
     pub(super) pid: i32,

@@ -61,6 +61,8 @@ struct State {
     instance: Instance,
     keepers: Keepers,
     marker: RestartMarker,
+    /// Held from the moment a detached application has its socket until its process is written down.
+    claim: Option<PidFile>,
     phase: Phase,
     /// What became of the process that was started or ended last, if it was not well.
     trouble: Option<String>,
@@ -100,6 +102,7 @@ impl Processes {
             instance: Instance::new(),
             keepers: Keepers::default(),
             marker: RestartMarker::new(config.marker(), program),
+            claim: None,
             phase: Phase::Ours,
             trouble: None,
         };
@@ -115,7 +118,7 @@ impl Processes {
         };
         if matches!(processes.model, Model::Shared(_)) {
             let mut state = processes.state.lock().await;
-            let opened = processes.listen(&mut state).await;
+            let opened = processes.listen(&mut state, &[]).await;
             opened.map_err(|source| error(&source.to_string()))?;
             drop(state);
         }
@@ -178,14 +181,15 @@ impl Processes {
             return Ok(());
         }
         if !state.listening.is_own() {
-            // One that was found, and has ended.
-            state.listening.close();
-            self.listen(state).await?;
+            state.listening.lose();
+            self.listen(state, &[]).await?;
         }
-        let path = state.listening.detached_path(&self.means.launcher).await?;
-        let pid_file = match &path {
-            Some(path) => Some(PidFile::lock(path).await?),
-            None => None,
+        let pid_file = match state.claim.take() {
+            Some(claim) => Some(claim),
+            None => match state.listening.detached_path(&self.means.launcher).await? {
+                Some(path) => Some(PidFile::lock(&path).await?),
+                None => None,
+            },
         };
         while state.instance.running.len() < wanted {
             let input = state.listening.share()?;
@@ -203,26 +207,29 @@ impl Processes {
         Ok(())
     }
 
-    /// Makes the listening socket, or finds the detached application that has it.
-    async fn listen(&self, state: &mut State) -> io::Result<()> {
+    /// Makes the listening socket, or finds the detached application that has it; one of `gone`, which are told to end, does
+    /// not count.
+    async fn listen(&self, state: &mut State, gone: &[i32]) -> io::Result<()> {
         state.instance = Instance::new();
         let launcher = &self.means.launcher;
         let Some(path) = state.listening.detached_path(launcher).await? else {
             return state.listening.open(launcher).await.map(|_| ());
         };
-        // Held until the socket is there, so that of two servers one finds what the other has started.
+        // Held until the process is there, so that of two servers one finds what the other has started.
         let pid_file = PidFile::lock(&path).await?;
-        if let Some(found) = pid_file.running()
+        if let Some(found) = pid_file.running().filter(|found| !gone.contains(&found.pid))
             && let Ok(process) = Process::adopt(found.pid, self.care(), &mut state.keepers).await
         {
             self.note(Level::Notice, &format!("process {} was found running", found.pid));
             state.instance.running.push(process);
             state.instance.since = found.since();
             state.marker.found(found.since());
-            state.listening.find(path);
+            state.listening.find(path, found.inode);
             return Ok(());
         }
-        state.listening.open(launcher).await.map(|_| ())
+        state.listening.open(launcher).await?;
+        state.claim = Some(pid_file);
+        Ok(())
     }
 
     /// Forgets processes that have ended.
@@ -338,8 +345,8 @@ impl Processes {
         let Some(reason) = state.marker.reason(since, Instant::now(), pause) else { return false };
         self.note(Level::Notice, &format!("{reason}: it is started anew"));
         let old = std::mem::replace(&mut state.instance, Instance::new());
-        match state.listening.open(&self.means.launcher).await {
-            Ok(_) => self.start_up_to(1, command, &mut state).await,
+        match self.listen(&mut state, &old.pids()).await {
+            Ok(()) => self.start_up_to(1, command, &mut state).await,
             Err(error) => self.is_troubled(&mut state, error.to_string()),
         }
         old.end(Fate::Replace);
@@ -364,15 +371,17 @@ impl Processes {
     /// The listening socket is gone: another is made, with new processes. Nothing happens if that was done since
     /// `renewals`: of several requests that fail together, the first does it for all.
     pub(super) async fn renew(&self, renewals: u32) {
-        if matches!(self.model, Model::Shared(_)) {
+        if let Model::Shared(command) = &self.model {
             let mut state = self.state.lock().await;
             if state.phase != Phase::Ours || renewals != self.renewals() {
                 return;
             }
             self.renewals.fetch_add(1, Ordering::Relaxed);
+            let gone = state.instance.pids();
             state.retire(Fate::Stop);
-            if let Err(error) = state.listening.open(&self.means.launcher).await {
-                self.is_troubled(&mut state, error.to_string());
+            match self.listen(&mut state, &gone).await {
+                Ok(()) => self.start_up_to(1, command, &mut state).await,
+                Err(error) => self.is_troubled(&mut state, error.to_string()),
             }
         }
     }
