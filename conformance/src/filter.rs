@@ -12,6 +12,11 @@ use crate::clauses::is_within;
 /// The tag of cases that take long: they run when this tag is asked for, or the case by its full ID.
 const SOAK: &str = "soak";
 
+/// Whether `case` runs only when it is asked for.
+pub(crate) fn is_soak(case: &Scenario) -> bool {
+    case.tags.iter().any(|tag| tag == SOAK)
+}
+
 /// Conditions on a case; all of them have to hold.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -40,7 +45,7 @@ impl Filter {
         let is_in_class =
             self.only.is_some() || self.classes.contains(&case.class) || self.patterns.iter().any(is_named);
         // What takes long runs when it is asked for.
-        let is_quick = !case.tags.iter().any(|tag| tag == SOAK)
+        let is_quick = !is_soak(case)
             || self.tags.iter().any(|tag| tag == SOAK)
             || self.only.is_some()
             || self.patterns.iter().any(is_named);

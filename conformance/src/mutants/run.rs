@@ -127,7 +127,8 @@ pub async fn run(
 fn cases_of(mutant: &Mutant, catalogue: &[Arc<Scenario>], all_cases: bool) -> Vec<usize> {
     let is_for = |case: &Scenario| {
         let named = |patterns: &[String]| patterns.iter().any(|pattern| filter::matches(pattern, case));
-        named(&mutant.caught_by) || (case.class != Class::Detail && (all_cases || named(&mutant.cases)))
+        let is_quick = case.class != Class::Detail && !filter::is_soak(case);
+        named(&mutant.caught_by) || (is_quick && (all_cases || named(&mutant.cases)))
     };
     catalogue.iter().enumerate().filter(|(_, case)| is_for(case)).map(|(at, _)| at).collect()
 }

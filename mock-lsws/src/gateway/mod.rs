@@ -22,6 +22,7 @@ mod pool;
 mod process;
 mod processes;
 mod restart_marker;
+mod running;
 mod sending;
 mod tap;
 mod timing;

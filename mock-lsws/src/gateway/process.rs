@@ -1,22 +1,19 @@
 //! One process of an application, from its start to its end.
 
-use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, WaitOptions};
-use tokio::io::unix::AsyncFd;
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::instance::Unused;
 use super::launcher::Launcher;
+use super::running::Running;
 use super::timing::Timing;
 use crate::app_process::StartError;
-use crate::{AppCommand, AppProcess, Signal, SpawnedApp};
+use crate::{AppCommand, Signal};
 
 /// How long the end of a process may be on its way.
 const SOON: Duration = Duration::from_millis(50);
@@ -72,7 +69,7 @@ impl Process {
         keepers: &mut Keepers,
     ) -> Result<Self, StartError> {
         let launcher = Arc::clone(launcher);
-        let running = async move { launch(&launcher, command, input, care.stays).await };
+        let running = async move { Running::start(&launcher, command, input, care.stays).await };
         Self::keep(running, care, keepers).await
     }
 
@@ -196,38 +193,6 @@ struct Kept {
     words: watch::Sender<Option<String>>,
 }
 
-/// Starts a process.
-async fn launch(
-    launcher: &Launcher,
-    command: AppCommand,
-    input: OwnedFd,
-    stays: bool,
-) -> Result<Running, StartError> {
-    match launcher {
-        Launcher::Spawner(spawner) => {
-            let app = spawner.spawn(&command, input).await?;
-            if stays {
-                spawner.let_stay(&app);
-            }
-            Ok(Running::There { app, stays })
-        }
-        Launcher::Here => {
-            // It waits for the exec.
-            let start = move || AppProcess::spawn(&command, input);
-            match tokio::task::spawn_blocking(start).await {
-                Ok(app) => {
-                    let mut app = app?;
-                    if stays {
-                        app.leave();
-                    }
-                    Ok(Running::Here(app))
-                }
-                Err(_) => Err(StartError::SpawnerGone),
-            }
-        }
-    }
-}
-
 /// Waits for the end of a process, its own or the one it is told to make. `None`: it stays.
 async fn keep(
     app: &mut Running,
@@ -274,87 +239,4 @@ async fn keep(
     }
     app.signal(Signal::KILL);
     Some(app.wait().await)
-}
-
-/// A process, whoever its parent is.
-#[derive(Debug)]
-enum Running {
-    Here(AppProcess),
-    There {
-        app: SpawnedApp,
-        stays: bool,
-    },
-    /// One that was found.
-    Found {
-        pid: i32,
-        pidfd: AsyncFd<OwnedFd>,
-        stays: bool,
-    },
-}
-
-impl Running {
-    fn find(pid: i32, stays: bool) -> Result<Self, StartError> {
-        let open = || {
-            let pid = Pid::from_raw(pid).ok_or(Errno::SRCH)?;
-            crate::sys::watch(rustix::process::pidfd_open(pid, PidfdFlags::empty())?)
-        };
-        let pidfd = open().map_err(|source| StartError::Watch { pid, source })?;
-        Ok(Self::Found { pid, pidfd, stays })
-    }
-
-    fn pid(&self) -> i32 {
-        match self {
-            Self::Here(app) => app.pid(),
-            Self::There { app, .. } => app.pid(),
-            Self::Found { pid, .. } => *pid,
-        }
-    }
-
-    /// Waits for its end, and says in words what it was.
-    async fn wait(&mut self) -> String {
-        let unknown = |error: &dyn std::fmt::Display| format!("an end nobody can tell: {error}");
-        match self {
-            Self::Here(app) => app.wait().await.map_or_else(|error| unknown(&error), |exit| exit.to_string()),
-            Self::There { app, .. } => {
-                app.wait().await.map_or_else(|error| unknown(&error), |exit| exit.to_string())
-            }
-            Self::Found { pid, pidfd, .. } => {
-                let ready = pidfd.readable().await;
-                // It may be a child of this program, which nobody else would reap.
-                let _ = rustix::process::waitpid(Pid::from_raw(*pid), WaitOptions::NOHANG);
-                match ready {
-                    Ok(_) => "how is known to its parent only".to_owned(),
-                    Err(error) => unknown(&error),
-                }
-            }
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        // It may have ended in this moment.
-        let _: io::Result<()> = match self {
-            Self::Here(app) => app.signal(signal),
-            Self::There { app, .. } => app.signal(signal),
-            Self::Found { pidfd, .. } => {
-                rustix::process::pidfd_send_signal(pidfd, signal).map_err(io::Error::from)
-            }
-        };
-    }
-
-    /// Leaves it alone from now on.
-    fn leave(&mut self) {
-        match self {
-            Self::Here(app) => app.leave(),
-            Self::There { stays, .. } | Self::Found { stays, .. } => *stays = true,
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // The first kind ends with its owner by itself.
-        if let Self::There { stays: false, .. } | Self::Found { stays: false, .. } = self {
-            self.signal(Signal::KILL);
-        }
-    }
 }
