@@ -413,10 +413,12 @@ fn point_3_a_wsgi_context_as_the_real_server_starts_it() {
 
 /// Prints what of it an application in Python can see. LC_CTYPE is Python's own.
 const APP: &str = r#"
-import os
+import os, resource, sys
 
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
+    print("printed", flush=True)
+    print("complained", file=sys.stderr, flush=True)
     mask = os.umask(0)
     os.umask(mask)
     seen = {
@@ -424,6 +426,7 @@ def application(environ, start_response):
         "nice": os.nice(0),
         "umask": oct(mask),
         "uid": os.getuid(),
+        "memory": resource.getrlimit(resource.RLIMIT_AS),
         "environ": " ".join(sorted(name for name in os.environ if name != "LC_CTYPE")),
         "root": os.environ["WSGI_ROOT"],
         "mode": os.environ["WSGI_ENV"],
@@ -438,10 +441,13 @@ fn points_1_to_4_lswsgi_finds_what_the_real_server_gives() {
     let socket = site.path().join("app.sock");
     drop(UnixListener::bind(&socket).expect("a socket"));
     let script = site.path().join("app.wsgi");
+    let log = site.path().join("stderr.log");
+    let log_file = format!("LS_STDERR_LOG={}", log.display());
     let args = ["--real-cwd", "--run-on-start-up", "1", "--umask", "027", "--priority", "9", "--env", "A=1"];
+    let more = ["--env", &log_file, "--mem-soft-limit", "3G", "--mem-hard-limit", "4G"];
     let address = ["--address", socket.to_str().expect("a path in UTF-8")];
     let command = ["--", lswsgi(), "-m", script.to_str().expect("a path in UTF-8")];
-    let served = serve(site.path(), &[&args[..], &address, &command].concat());
+    let served = serve(site.path(), &[&args[..], &more, &address, &command].concat());
     let answer = served.get("/");
     let seen: HashMap<&str, &str> = answer.text().lines().filter_map(|line| line.split_once('=')).collect();
     let own = rustix::process::getpriority_process(None).expect("a priority");
@@ -451,6 +457,7 @@ fn points_1_to_4_lswsgi_finds_what_the_real_server_gives() {
         ("umask", "0o27".to_owned()),
         ("uid", rustix::process::geteuid().as_raw().to_string()),
         ("root", format!("{folder}/")),
+        ("memory", format!("({}, {})", 3_u64 << 30, 4_u64 << 30)),
         ("mode", "production".to_owned()),
         ("home", folder.to_owned()),
         // Its own settings are not the application's.
@@ -470,12 +477,19 @@ fn points_1_to_4_lswsgi_finds_what_the_real_server_gives() {
         listening.iter().any(|line| line.contains(&format!(" {inode} ")) && line.contains(&path))
     };
     assert!(inodes.into_iter().any(listens), "no socket at {path}NNN: {listening:?}");
-    let log = served.stop();
-    assert!(log.contains(&format!("process {pid} started")), "{log}");
+    let said = served.stop();
+    assert!(said.contains(&format!("process {pid} started")), "{said}");
+    // Its standard output leads nowhere, so lswsgi sends what is printed where errors go.
+    let logged = fs::read_to_string(&log).expect("it was made");
+    for text in ["printed", "complained", "lswsgi 0."] {
+        assert!(logged.contains(text) && !said.contains(text), "{text}: {logged}{said}");
+    }
     let left: Vec<_> =
         fs::read_dir(site.path()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
     assert!(
-        left.iter().all(|name| ["app.wsgi", "app.sock", "__pycache__"].iter().any(|known| name == known)),
+        left.iter().all(|name| ["app.wsgi", "app.sock", "stderr.log", "__pycache__"]
+            .iter()
+            .any(|known| name == known)),
         "{left:?}"
     );
 }
