@@ -9,6 +9,7 @@
 //! * [`Connection`] sends and receives, and tells apart every way it can end.
 //! * [`Response`] is what came back, with the [`Violation`]s of the protocol in it.
 //! * [`Transcript`] is everything that passed, with times, for people and for programs.
+//! * [`fault::Faults`] puts latency, cuts and the like between the two.
 //! * [`MockServer`] is the whole server: HTTP in front, applications behind, as [`config`] describes them.
 //!
 //! ```no_run
