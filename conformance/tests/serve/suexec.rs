@@ -145,9 +145,26 @@ fn each_account_has_an_application_with_its_share_of_processes() {
         by.dedup();
         assert!(by.len() <= 2, "{by:?}");
         let log = served.stop();
-        assert!(log.contains(", uid 60011: process "), "{log}");
+        assert!(log.contains(", uid 60011, gid 60012: process "), "{log}");
         assert!(!runs(one.started) && !runs(other.started));
     }
+}
+
+#[test]
+fn two_groups_of_one_user_are_two_accounts() {
+    if !is_root() {
+        eprintln!("only root can run applications as others");
+        return;
+    }
+    let site = Site::new();
+    let regrouped = (ONE.0, OTHER.1);
+    chown(site.path().join("html/other.wsgi"), Some(regrouped.0), Some(regrouped.1)).expect("root can");
+    // Detached, as an application is: it would be found again by where it listens.
+    let served = site.serve(&["--suexec", "account", "--env", "LSAPI_CHILDREN=1"]);
+    let (one, other) = (asked(&served, "/one.wsgi"), asked(&served, "/other.wsgi"));
+    assert_eq!((one.ids, other.ids), (ONE, regrouped));
+    assert_ne!(one.started, other.started);
+    served.stop();
 }
 
 #[test]

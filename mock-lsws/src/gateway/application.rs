@@ -155,7 +155,8 @@ impl Application {
     async fn begin(&self, account: Account) -> Result<Arc<Gateway>, GatewayError> {
         let Account { uid, gid } = account;
         let max_conns = self.app.suexec.max_conns().unwrap_or(self.app.max_conns);
-        let mut app = self.app.of_account(format!("{}, uid {uid}", self.app.name), max_conns);
+        // Where it listens goes by its name, and what listens there is taken for this one.
+        let mut app = self.app.of_account(format!("{}, {account}", self.app.name), max_conns);
         if self.secret.is_some() {
             let daemon = self.own().await?;
             return Ok(Gateway::beside(&daemon, app));
