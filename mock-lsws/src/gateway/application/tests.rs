@@ -11,7 +11,7 @@ const SOMEBODY: Account = Account { uid: 60_031, gid: 60_032 };
 const ROOT: Account = Account { uid: 0, gid: 0 };
 
 /// An application, and the lines of its log.
-fn application(suexec: Suexec, min_uid: u32) -> (Application, Arc<Mutex<Vec<String>>>) {
+fn application(suexec: &Suexec, min_uid: u32) -> (Application, Arc<Mutex<Vec<String>>>) {
     let app = ExternalApp::new("app")
         .command(["/bin/app"])
         .env("LSAPI_CHILDREN", "2")
@@ -53,7 +53,7 @@ async fn gateway(application: &Application, owner: Option<Account>) -> Arc<Gatew
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn first_requests_that_come_together_make_one_gateway() {
-    let (application, _) = application(PER_ACCOUNT, 11);
+    let (application, _) = application(&PER_ACCOUNT, 11);
     let application = Arc::new(application);
     let mut requests: JoinSet<_> = (0..16)
         .map(|_| {
@@ -70,7 +70,7 @@ async fn first_requests_that_come_together_make_one_gateway() {
 
 #[tokio::test]
 async fn an_account_has_its_own_name_user_and_share() {
-    let (application, _) = application(PER_ACCOUNT, 11);
+    let (application, _) = application(&PER_ACCOUNT, 11);
     let of_account = gateway(&application, Some(SOMEBODY)).await;
     let config = &of_account.config;
     assert_eq!(config.name, "app, uid 60031, gid 60032");
@@ -87,7 +87,7 @@ async fn who_may_have_no_account_falls_back_and_is_told_about_once() {
     for (suexec, fallback) in
         [(PER_ACCOUNT, "runs as the server's own user"), (daemon(), "daemon's default user")]
     {
-        let (application, lines) = application(suexec, 11);
+        let (application, lines) = application(&suexec, 11);
         let own = gateway(&application, Some(ROOT)).await;
         for owner in [Some(ROOT), None, None] {
             let way = application.way(owner).await.unwrap();
@@ -103,7 +103,7 @@ async fn who_may_have_no_account_falls_back_and_is_told_about_once() {
 
 #[tokio::test]
 async fn accounts_of_a_daemon_share_its_processes_and_are_named_to_it() {
-    let (application, _) = application(daemon(), 11);
+    let (application, _) = application(&daemon(), 11);
     let way = application.way(Some(SOMEBODY)).await.unwrap();
     assert_eq!(way.runs_as.map(|(account, _)| account), Some(SOMEBODY));
     let own = gateway(&application, Some(ROOT)).await;
@@ -115,7 +115,7 @@ async fn accounts_of_a_daemon_share_its_processes_and_are_named_to_it() {
 #[tokio::test]
 async fn an_account_that_breaks_the_protocol_restarts_no_daemon_of_others() {
     for (suexec, is_restarted) in [(PER_ACCOUNT, true), (daemon(), false)] {
-        let (application, _) = application(suexec, 11);
+        let (application, _) = application(&suexec, 11);
         let of_account = gateway(&application, Some(SOMEBODY)).await;
         let notes = of_account.distrust().await;
         let told: Vec<_> = notes.iter().map(ToString::to_string).collect();
@@ -126,7 +126,7 @@ async fn an_account_that_breaks_the_protocol_restarts_no_daemon_of_others() {
 
 #[tokio::test]
 async fn with_too_many_accounts_in_use_the_next_has_no_way() {
-    let (application, lines) = application(PER_ACCOUNT, 11);
+    let (application, lines) = application(&PER_ACCOUNT, 11);
     let of = |uid| Some(Account { uid, gid: 60_000 });
     let first = gateway(&application, of(60_001)).await;
     let _second = gateway(&application, of(60_002)).await;
@@ -140,14 +140,14 @@ async fn with_too_many_accounts_in_use_the_next_has_no_way() {
 
 #[tokio::test]
 async fn a_new_configuration_has_the_accounts_it_allows() {
-    let (before, _) = application(PER_ACCOUNT, 11);
+    let (before, _) = application(&PER_ACCOUNT, 11);
     gateway(&before, Some(SOMEBODY)).await;
     gateway(&before, Some(ROOT)).await;
-    let (after, _) = application(PER_ACCOUNT, 11);
+    let (after, _) = application(&PER_ACCOUNT, 11);
     after.take_over(&before).await;
     assert_eq!(after.accounts().known(), [SOMEBODY]);
     assert!(after.own.initialized(), "the fallback has processes that stay, too");
-    let (strict, _) = application(PER_ACCOUNT, SOMEBODY.uid + 1);
+    let (strict, _) = application(&PER_ACCOUNT, SOMEBODY.uid + 1);
     strict.take_over(&before).await;
     assert_eq!(strict.accounts().known(), []);
 }
