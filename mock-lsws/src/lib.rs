@@ -94,6 +94,6 @@ pub use response::{Ack, ConnClose, End, Header, MAX_BODY, Response};
 pub use rustix::process::{Resource, Signal};
 pub use server::{MockServer, MockServerBuilder, ServeError};
 pub use spawner::{SpawnedApp, Spawner, SpawnerError};
-pub use suexec::SuexecSecret;
+pub use suexec::{SecretError, SuexecSecret};
 pub use transcript::{Bytes, Detail, Direction, Entry, EntryRecord, Event, SentKind, ShowEntry, Transcript};
 pub use violation::{Severity, Violation};

@@ -1,8 +1,9 @@
 //! Whether an application runs as the owners of what it serves (suEXEC).
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use super::ExternalApp;
+use super::{AppKind, ExternalApp};
 use crate::environment;
 
 /// Connections, and so processes, of one account unless something else is configured.
@@ -43,15 +44,21 @@ impl Suexec {
 
 impl ExternalApp {
     /// The application as it is for one account: no more connections than that may have, nor processes to serve them.
+    /// Where several instances have children each, all of them together are no more.
     pub(crate) fn of_account(&self, name: String, max_conns: u32) -> Self {
         let mut app = self.clone();
         app.name = name;
         app.max_conns = app.max_conns.min(max_conns);
-        for (key, value) in &mut app.env {
+        app.instances = app.instances.min(max_conns).max(1);
+        let children = (max_conns / app.instances).max(1);
+        let defaults = match &mut app.kind {
+            AppKind::Wsgi(wsgi) => &mut wsgi.defaults[..],
+            AppKind::Generic => &mut [],
+        };
+        for (key, value) in app.env.iter_mut().chain(defaults) {
             let is_count = environment::PROCESS_COUNT_VARIABLES.iter().any(|name| key == name);
-            let count = value.to_str().and_then(|value| value.trim().parse::<u32>().ok());
-            if is_count && count.is_some_and(|count| count > max_conns) {
-                *value = max_conns.to_string().into();
+            if is_count && is_more(value, children) {
+                *value = children.to_string().into();
             }
         }
         app
@@ -71,9 +78,21 @@ impl ExternalApp {
     }
 }
 
+/// Whether `count` is more than `most` to a program that reads its first digits, as C's atoi does. Too many digits for a
+/// number are too much as well.
+fn is_more(count: &OsStr, most: u32) -> bool {
+    let text = count.as_encoded_bytes().trim_ascii_start();
+    let text = text.strip_prefix(b"+").unwrap_or(text);
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    let count =
+        digits.fold(0_u64, |count, digit| count.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
+    count > u64::from(most)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::WsgiApp;
 
     fn env(app: &ExternalApp) -> Vec<String> {
         app.env.iter().map(|(key, value)| format!("{}={}", key.display(), value.display())).collect()
@@ -87,6 +106,39 @@ mod tests {
         assert_eq!(env(&small), ["LSAPI_CHILDREN=3", "X=20"]);
         let large = app.of_account("a, uid 7".into(), 50);
         assert_eq!((large.max_conns, env(&large)), (20, env(&app)));
+    }
+
+    #[test]
+    fn a_count_of_processes_is_lowered_however_it_is_written() {
+        let children = |count: &str, max_conns| {
+            let app = ExternalApp::new("a").max_conns(9).env("PHP_LSAPI_CHILDREN", count);
+            app.of_account(String::new(), max_conns).env[0].1.to_str().unwrap().to_owned()
+        };
+        for count in ["4", " 9", "+9", "9x", "99999999999999999999999"] {
+            assert_eq!(children(count, 3), "3", "{count}");
+        }
+        for count in ["3", "1", "0", "-9", "x9", ""] {
+            assert_eq!(children(count, 3), count);
+        }
+        let mut wsgi = WsgiApp::new("/srv");
+        wsgi.defaults = vec![("PHP_LSAPI_CHILDREN".into(), "9".into())];
+        let wsgi = ExternalApp::wsgi("w", wsgi).of_account(String::new(), 2);
+        let told = wsgi.environment();
+        for line in ["LSAPI_CHILDREN=2", "PHP_LSAPI_CHILDREN=2"] {
+            assert!(told.contains(&line.into()), "{line}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn instances_share_what_an_account_may_have() {
+        let share = |instances, max_conns| {
+            let app = ExternalApp::new("a").max_conns(9).instances(instances).env("LSAPI_CHILDREN", "9");
+            let app = app.of_account(String::new(), max_conns);
+            (app.instances, env(&app).remove(0), app.effective_max_conns())
+        };
+        assert_eq!(share(2, 5), (2, "LSAPI_CHILDREN=2".to_owned(), 2));
+        assert_eq!(share(5, 2), (2, "LSAPI_CHILDREN=1".to_owned(), 2));
+        assert_eq!(share(1, 5), (1, "LSAPI_CHILDREN=5".to_owned(), 5));
     }
 
     #[test]

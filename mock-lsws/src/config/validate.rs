@@ -186,6 +186,12 @@ fn check_app(check: &mut Check<'_>, app: &ExternalApp, config: &ServerConfig) {
     if app.suexec != Suexec::Off && (app.command.is_empty() || !app.auto_start) {
         check.wrong("suEXEC", "`suEXEC` is about applications that the server starts: give it a `path`");
     }
+    if let (Suexec::PerAccount { .. }, Some(Address::Tcp { .. })) = (&app.suexec, &app.address) {
+        check.wrong(
+            "address",
+            "each account listens at a socket of its own, whose path is made of `address`: write it as uds://path",
+        );
+    }
     if let (Suexec::Daemon { .. }, Some(_)) = (&app.suexec, &app.user) {
         check.wrong("extUser", "a suEXEC daemon is root's: leave `extUser` out");
     }

@@ -1,6 +1,7 @@
 //! One external application.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -92,12 +93,31 @@ impl Gateway {
         self.pool.tick(self.config.pc_keep_alive_timeout);
         self.processes.look_after().await;
         // Where several share the processes, none of them knows that they are idle.
-        let is_own = Arc::strong_count(&self.processes) == 1;
-        let limit = self.config.ext_max_idle_time.filter(|_| is_own && !self.processes.are_detached());
+        let limit = self.config.ext_max_idle_time;
+        let limit = limit.filter(|_| !self.shares_processes() && !self.processes.are_detached());
         let is_idle = |limit| self.pool.idle_for().is_some_and(|idle| idle > limit);
         if let Some(limit) = limit.filter(|limit| is_idle(*limit)) {
             self.processes.stop_idle(|| !is_idle(limit)).await;
             self.pool.drop_free();
+        }
+    }
+
+    /// Whether other gateways have connections to the same processes.
+    fn shares_processes(&self) -> bool {
+        Arc::strong_count(&self.processes) > 1
+    }
+
+    /// How long it has had nothing to do, if it has no connection, and no process of its own.
+    pub(super) fn vacant_for(&self) -> Option<Duration> {
+        let is_vacant = self.pool.open() == 0 && (self.shares_processes() || self.processes.are_none());
+        self.pool.idle_for().filter(|_| is_vacant)
+    }
+
+    /// Ends a gateway nobody uses. Processes that others have connections to stay.
+    pub(super) async fn leave(&self) {
+        self.close();
+        if !self.shares_processes() {
+            self.processes.stop().await;
         }
     }
 
@@ -123,6 +143,8 @@ impl Gateway {
                 notes.push(Note::new(Level::Notice, text));
             }
             Then::Restart if !self.processes.are_ours() => {}
+            // Others are not to lose theirs for what one account did.
+            Then::Restart if self.shares_processes() => self.pool.drop_free(),
             Then::Restart => {
                 let text = format!("{name}: less than half of maxConns is left, it is restarted");
                 notes.push(Note::new(Level::Notice, text));

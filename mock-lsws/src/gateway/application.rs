@@ -1,25 +1,17 @@
 //! One application of the configuration: one gateway, or one for each account it runs as.
 //!
-//! Owns which account gets which gateway, and what becomes of those that may not have one. What a gateway does is its own
-//! affair.
+//! Owns which account gets which gateway, and what becomes of owners that may not have one. How many there may be is for
+//! [`Accounts`] to say; what a gateway does is its own affair.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::OnceCell;
-
 use super::account::Account;
+use super::accounts::{Accounts, Cell, Entry, MOST_ACCOUNTS};
 use super::app::{Gateway, GatewayError};
 use super::applications::{Means, Way};
 use crate::config::{ExternalApp, ServerConfig, Suexec, find_account};
 use crate::journal::{Level, Note};
 use crate::{SuexecSecret, User};
-
-/// Accounts of one application at most.
-const MOST_ACCOUNTS: usize = 1000;
-
-/// A gateway that is made when it is needed first.
-type Cell = Arc<OnceCell<Arc<Gateway>>>;
 
 /// One application of the configuration.
 #[derive(Debug)]
@@ -33,13 +25,6 @@ pub(super) struct Application {
     /// What runs as the application's user, or the server's.
     own: Cell,
     accounts: Mutex<Accounts>,
-}
-
-#[derive(Debug, Default)]
-struct Accounts {
-    gateways: HashMap<Account, Cell>,
-    /// Those that have been told about.
-    refused: HashSet<Account>,
 }
 
 impl Application {
@@ -56,9 +41,11 @@ impl Application {
     ) -> Result<Self, GatewayError> {
         let error = |reason: String| GatewayError { app: app.name.clone(), reason };
         let secret = match &app.suexec {
-            Suexec::Daemon { secret, .. } => Some(SuexecSecret::read(secret).map_err(|source| {
-                error(format!("the secret {} cannot be read: {source}", secret.display()))
-            })?),
+            Suexec::Daemon { secret, .. } => {
+                Some(SuexecSecret::read_private(secret).map_err(|source| {
+                    error(format!("{} cannot be its secret: {source}", secret.display()))
+                })?)
+            }
             Suexec::Off | Suexec::PerAccount { .. } => None,
         };
         let this = Self {
@@ -68,14 +55,12 @@ impl Application {
             secret,
             is_root: rustix::process::geteuid().is_root(),
             own: Cell::default(),
-            accounts: Mutex::default(),
+            accounts: Mutex::new(Accounts::new(MOST_ACCOUNTS)),
         };
-        if matches!(app.suexec, Suexec::PerAccount { .. }) && this.is_root {
-            for account in before.into_iter().flat_map(Self::known) {
-                this.of_account(account).await?;
-            }
-        } else {
+        if !this.is_of_accounts() {
             this.own().await?;
+        } else if let Some(before) = before {
+            this.take_over(before).await;
         }
         if app.suexec != Suexec::Off && !this.is_root {
             this.note(Level::Warn, "suEXEC takes root: everything runs as the server's own user");
@@ -83,12 +68,29 @@ impl Application {
         Ok(this)
     }
 
-    fn accounts(&self) -> MutexGuard<'_, Accounts> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether each account has processes of its own.
+    fn is_of_accounts(&self) -> bool {
+        self.is_root && matches!(self.app.suexec, Suexec::PerAccount { .. })
     }
 
-    fn known(&self) -> Vec<Account> {
-        self.accounts().gateways.keys().copied().collect()
+    /// Sets up what `before` has, so that those of its processes that stay are looked after. One that fails now is tried
+    /// again by the next request for it.
+    async fn take_over(&self, before: &Self) {
+        let known = before.accounts().known();
+        for account in known.into_iter().filter(|account| self.is_allowed(*account)) {
+            if let Err(error) = self.of_account(account).await {
+                self.note(Level::Error, &error.reason);
+            }
+        }
+        if before.own.initialized()
+            && let Err(error) = self.own().await
+        {
+            self.note(Level::Error, &error.reason);
+        }
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, level: Level, text: &str) {
@@ -102,7 +104,7 @@ impl Application {
 
     /// The way for what `owner` owns. `None`: it cannot be set up, which the log tells.
     pub(super) async fn way(&self, owner: Option<Account>) -> Option<Way> {
-        let account = owner.filter(|account| self.is_served(*account));
+        let account = self.served(owner);
         let gateway = match account {
             Some(account) => self.of_account(account).await,
             None => self.own().await,
@@ -116,38 +118,41 @@ impl Application {
         }
     }
 
-    /// Whether there is a gateway for `account`; what is not served so is served as the application's own user.
-    fn is_served(&self, account: Account) -> bool {
+    fn is_allowed(&self, account: Account) -> bool {
+        account.uid >= self.config.min_uid && account.gid >= self.config.min_gid
+    }
+
+    /// The account for what `owner` owns. `None`: there is none, and the fallback takes its place, which the log tells once.
+    fn served(&self, owner: Option<Account>) -> Option<Account> {
         if self.app.suexec == Suexec::Off || !self.is_root {
-            return false;
+            return None;
         }
-        let is_allowed = account.uid >= self.config.min_uid && account.gid >= self.config.min_gid;
-        if !is_allowed && self.accounts().refused.insert(account) {
+        let account = owner.filter(|account| self.is_allowed(*account));
+        if account.is_none() && self.accounts().refuse(owner) {
             let (uid, gid) = (self.config.min_uid, self.config.min_gid);
-            self.note(
-                Level::Warn,
-                &format!(
-                    "{account} is below minUID {uid} or minGID {gid}: what it owns runs as if suEXEC was off"
-                ),
-            );
+            let why = match owner {
+                Some(owner) => format!("{owner} is below minUID {uid} or minGID {gid}: what it owns"),
+                None => "what is asked for is not there, so nobody owns it: it".to_owned(),
+            };
+            let fallback = match (&self.secret, &self.app.user) {
+                (Some(_), _) => "is not signed and runs as the daemon's default user".to_owned(),
+                (None, Some(user)) => format!("runs as extUser, uid {}", user.uid),
+                (None, None) => "runs as the server's own user".to_owned(),
+            };
+            self.note(Level::Warn, &format!("{why} {fallback}"));
         }
-        is_allowed
+        account
     }
 
     async fn of_account(&self, account: Account) -> Result<Arc<Gateway>, GatewayError> {
-        let cell = {
-            let mut accounts = self.accounts();
-            let is_full = accounts.gateways.len() >= MOST_ACCOUNTS;
-            match accounts.gateways.get(&account) {
-                Some(cell) => Arc::clone(cell),
-                None if is_full => {
-                    let reason =
-                        format!("there are {MOST_ACCOUNTS} accounts, {account} is not served any more");
-                    return Err(GatewayError { app: self.app.name.clone(), reason });
-                }
-                None => Arc::clone(accounts.gateways.entry(account).or_default()),
-            }
+        let entry = self.accounts().entry(account);
+        let Some(Entry { cell, evicted }) = entry else {
+            let reason = format!("there are {MOST_ACCOUNTS} accounts in use, {account} is not served now");
+            return Err(GatewayError { app: self.app.name.clone(), reason });
         };
+        if let Some(gateway) = evicted {
+            gateway.leave().await;
+        }
         cell.get_or_try_init(|| self.begin(account)).await.cloned()
     }
 
@@ -155,7 +160,8 @@ impl Application {
     async fn begin(&self, account: Account) -> Result<Arc<Gateway>, GatewayError> {
         let Account { uid, gid } = account;
         let max_conns = self.app.suexec.max_conns().unwrap_or(self.app.max_conns);
-        let mut app = self.app.of_account(format!("{}, uid {uid}", self.app.name), max_conns);
+        // Where it listens goes by its name, and what listens there is taken for this one.
+        let mut app = self.app.of_account(format!("{}, {account}", self.app.name), max_conns);
         if self.secret.is_some() {
             let daemon = self.own().await?;
             return Ok(Gateway::beside(&daemon, app));
@@ -171,7 +177,11 @@ impl Application {
 
     /// All gateways there are.
     pub(super) fn gateways(&self) -> Vec<Arc<Gateway>> {
-        let of_accounts: Vec<Cell> = self.accounts().gateways.values().cloned().collect();
-        of_accounts.iter().chain([&self.own]).filter_map(|cell| cell.get().cloned()).collect()
+        let mut all = self.accounts().gateways();
+        all.extend(self.own.get().cloned());
+        all
     }
 }
+
+#[cfg(test)]
+mod tests;

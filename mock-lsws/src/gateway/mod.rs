@@ -4,6 +4,7 @@
 //! application is started. What its bytes mean is the reply's; what the client sees of it is the front's.
 
 mod account;
+mod accounts;
 mod app;
 mod app_request;
 mod application;

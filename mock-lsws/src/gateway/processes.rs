@@ -130,6 +130,11 @@ impl Processes {
         !matches!(self.model, Model::External(_))
     }
 
+    /// Whether none runs at the listening socket. Not so, if that cannot be told at once.
+    pub(super) fn are_none(&self) -> bool {
+        self.state.try_lock().is_ok_and(|state| state.instance.running.is_empty())
+    }
+
     /// Whether they stay when the server is replaced by another.
     pub(super) const fn are_detached(&self) -> bool {
         self.is_detached

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command as StdCommand, Stdio};
 
@@ -296,7 +297,12 @@ fn each_mistake_has_its_exit_code_and_says_what_to_do() {
     let wrong = file("server.toml", "docRoot = \"html\"\n\n[[extProcesor]]\nname = \"a\"\n");
     let apache = file("site.conf", "<Location /a>\nWSGICallableObject app\n");
     let nothing = file("empty.conf", "ServerName example.com\n");
-    let cases: [(&[&str], u8, &[&str]); 17] = [
+    let short = file("short", "15 bytes of it.");
+    fs::set_permissions(&short, fs::Permissions::from_mode(0o600)).unwrap();
+    let open = file("open", "0123456789abcdef");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
+    let daemon = |secret| ["--suexec", "daemon", "--suexec-secret", secret, "--", "sh"];
+    let cases: [(&[&str], u8, &[&str]); 22] = [
         (&["--", "no-such-program-anywhere"], exit_code::NOT_STARTED, &["not found on PATH"]),
         (&["--", &none], exit_code::NOT_STARTED, &["cannot be executed", &none]),
         (&["--http", &taken, "--", "sh"], exit_code::NOT_CONNECTED, &["cannot listen on", &taken]),
@@ -317,6 +323,11 @@ fn each_mistake_has_its_exit_code_and_says_what_to_do() {
             exit_code::NOT_STARTED,
             &["/proc/no", "cannot be made"],
         ),
+        (&daemon(&short), exit_code::NOT_STARTED, &[&short, "it has 15 bytes, and 16 are needed"]),
+        (&daemon(&open), exit_code::NOT_STARTED, &[&open, "it has mode 0644", "chmod 600"]),
+        (&daemon(&none), exit_code::NOT_STARTED, &[&none, "it cannot be read"]),
+        (&["--suexec", "daemon", "--", "sh"], exit_code::USAGE, &["--suexec-secret"]),
+        (&["--suexec", "account", "--connect", "/run/a.sock"], exit_code::USAGE, &["--connect"]),
         (&[], exit_code::USAGE, &["COMMAND"]),
     ];
     for (args, code, messages) in cases {

@@ -113,11 +113,11 @@ pub(crate) struct AppArgs {
     #[arg(long, value_name = "account|daemon", value_parser = ["account", "daemon"], requires = "command", conflicts_with = "connect", help_heading = APP)]
     suexec: Option<String>,
 
-    /// Connections, and so processes, of an account. [default: 5]
+    /// Connections, and so processes, of an account; no more than --max-conns. [default: 5]
     #[arg(long, value_name = "N", value_parser = number(&MAX_CONNS), requires = "suexec", help_heading = APP)]
     suexec_max_conns: Option<u32>,
 
-    /// The file of the daemon's secret, whose first 16 bytes count.
+    /// The file of the daemon's secret, whose first 16 bytes count. Nobody but its owner may read or write it.
     #[arg(long, value_name = "FILE", requires = "suexec", help_heading = APP)]
     pub(super) suexec_secret: Option<PathBuf>,
 

@@ -24,6 +24,10 @@ Examples:
   Python scripts between static files, by their suffix:
     mock-lsws serve --doc-root ./html --script-handler 'wsgi, py' -- lswsgi
 
+  Scripts of many users, each run as its owner, two requests of each at a time (as root):
+    mock-lsws serve --doc-root ./html --script-handler wsgi --suexec account \\
+        --suexec-max-conns 2 -- lswsgi
+
   What an Apache configuration says for mod_wsgi:
     mock-lsws serve --apache-conf site.conf -- lswsgi
 

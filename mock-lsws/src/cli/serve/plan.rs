@@ -178,7 +178,7 @@ mod tests {
     use std::time::Duration;
 
     use clap::Parser;
-    use mock_lsws::config::{AppKind, RunOnStartUp};
+    use mock_lsws::config::{AppKind, RunOnStartUp, Suexec};
 
     use super::super::super::args::{Cli, Command};
     use super::*;
@@ -260,9 +260,15 @@ mod tests {
 
     #[test]
     fn what_only_counts_for_a_process_is_refused_where_none_is_started() {
-        for option in
-            ["--env=A=b", "--real-cwd", "--instances=2", "--backlog=5", "--priority=1", "--umask=077"]
-        {
+        for option in [
+            "--env=A=b",
+            "--real-cwd",
+            "--instances=2",
+            "--backlog=5",
+            "--priority=1",
+            "--umask=077",
+            "--suexec=account",
+        ] {
             let args = ["mock-lsws", "serve", "--connect", "/run/app.sock", option];
             assert!(Cli::try_parse_from(args).is_err(), "{option}");
         }
@@ -304,6 +310,17 @@ mod tests {
     }
 
     #[test]
+    fn suexec_has_two_forms_and_off() {
+        let suexec = |args: &[&str]| app(&[args, &["--lsapi-context", "/", "--", "/bin/sh"]].concat()).suexec;
+        assert_eq!(suexec(&[]), Suexec::Off);
+        assert_eq!(suexec(&["--suexec", "account"]), Suexec::PerAccount { max_conns: 5 });
+        let args = ["--suexec", "account", "--suexec-max-conns", "2"];
+        assert_eq!(suexec(&args), Suexec::PerAccount { max_conns: 2 });
+        let args = ["--suexec", "daemon", "--suexec-secret", "secret"];
+        assert_eq!(suexec(&args), Suexec::Daemon { max_conns: 5, secret: "/somewhere/secret".into() });
+    }
+
+    #[test]
     fn what_is_typed_and_cannot_be_is_a_mistake_of_usage() {
         for args in [
             &["--wsgi-context", "app", "--", "/bin/sh"][..],
@@ -311,6 +328,21 @@ mod tests {
             // Below minUID.
             &["--ext-user", "root", "--", "/bin/sh"],
             &["--doc-root", ".", "--script-handler", "py, wsgi", "--", "/bin/sh"],
+            &["--suexec", "daemon", "--", "/bin/sh"],
+            &["--suexec", "account", "--suexec-secret", "secret", "--", "/bin/sh"],
+            &[
+                "--suexec",
+                "daemon",
+                "--suexec-secret",
+                "s",
+                "--ext-user",
+                "4000000",
+                "--ext-group",
+                "4000000",
+                "--",
+                "/bin/sh",
+            ],
+            &["--suexec", "account", "--address", "127.0.0.1:0", "--", "/bin/sh"],
         ] {
             let error = plan(args).unwrap_err();
             assert_eq!(error.exit_code(), mock_lsws::exit_code::USAGE, "{error}");

@@ -122,12 +122,17 @@ pub const KEYS: &[Key] = &[
         "off",
         "`account`: an application for each account, that of the script's owner (of the startup file, of `docRoot`). `daemon`: one application of root's that is told for whom each connection is. Both take root",
     ),
-    key(APP, "suEXECMaxConns", "5", "connections, and so processes, of an account, 1 to 10000"),
+    key(
+        APP,
+        "suEXECMaxConns",
+        "5",
+        "connections, and so processes, of an account, 1 to 10000; no more than `maxConns`",
+    ),
     key(
         APP,
         "suEXECSecret",
         "none",
-        "the file of the daemon's secret, 16 bytes that only root can read; it is told by LSAPI_SECRET",
+        "the file of the daemon's secret: 16 bytes, mode 600; the daemon is told of it by LSAPI_SECRET",
     ),
     key(CONTEXT, "uri", "required", "the URLs: with a slash at both ends; the longest wins"),
     key(

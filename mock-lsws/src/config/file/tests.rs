@@ -407,6 +407,8 @@ fn faults_and_accounts_are_read_and_mistakes_told() {
         ("suEXECSecret = 's'", "is a daemon's"),
         ("suEXEC = 'daemon'", "name its file"),
         ("suEXEC = 'account'\nsuEXECMaxConns = 0", "goes from 1 to 10000"),
+        ("suEXEC = 'account'\naddress = '127.0.0.1:9000'", "a socket of its own"),
+        ("suEXEC = 'daemon'\nsuEXECSecret = 's'\nextUser = 4000000\nextGroup = 4000000", "is root's"),
         ("suEXEC = 'account'\nautoStart = 0\naddress = '/run/a'", "give it a `path`"),
     ] {
         let told = mistakes(&app(more));

@@ -6,7 +6,7 @@ use lsapi::{BeginRequest, limits};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{ExternalApp, Realm, ScriptHandler, ServerConfig};
+use crate::config::{ExternalApp, Realm, ScriptHandler, ServerConfig, WsgiApp};
 use crate::http::{HeadLimits, ParsedHead};
 use crate::request::BodyState;
 
@@ -280,4 +280,46 @@ fn an_expression_that_is_none_is_said_with_its_alias() {
     let config = ServerConfig::new().alias(ScriptAlias::matching("(", "/x", "a"));
     let error = Router::new(Arc::new(config)).unwrap_err().to_string();
     assert!(error.starts_with("script alias '(': `url` is no regular expression"), "{error}");
+}
+
+/// Who owns what the mapping of a target goes by. Without root all files are the tester's, and nobody is seen to be mixed
+/// up with somebody else.
+#[test]
+fn the_owner_is_that_of_the_script_the_startup_file_or_the_document_root() {
+    let Site { folder, router } = Site::new();
+    let at = |path: &str| folder.path().join(path);
+    let is_root = rustix::process::geteuid().is_root();
+    for (number, path) in ["www", "www/x.php", "scripts/one.wsgi", "app", "app/wsgi.py"].iter().enumerate() {
+        if is_root {
+            let id = Some(60_000 + u32::try_from(number).unwrap());
+            std::os::unix::fs::chown(at(path), id, id).unwrap();
+        }
+    }
+    let route = |suexec: Suexec, target: &str| {
+        let mut config = (*router.config).clone();
+        let app = |name: &str| ExternalApp::new(name).suexec(suexec.clone());
+        let wsgi = ExternalApp::wsgi("py", WsgiApp::new(at("app"))).suexec(suexec.clone());
+        config.apps = vec![app("lsapi"), app("scripts"), app("php"), app("alias"), wsgi];
+        let router = Router::new(Arc::new(config)).unwrap();
+        match router.resolve(&head("GET", target, ""), Addresses::default()) {
+            Route::App { owner, .. } => owner,
+            other => panic!("{target}: {other:?}"),
+        }
+    };
+    for (target, path) in [
+        ("/x.php", "www/x.php"),
+        ("/x.php/more", "www/x.php"),
+        ("/wiki", "scripts/one.wsgi"),
+        ("/link/one.wsgi", "scripts/one.wsgi"),
+        ("/py/", "app/wsgi.py"),
+        ("/py/_wsgi.py", "app/wsgi.py"),
+        ("/app/x", "www"),
+    ] {
+        let owner = route(Suexec::PerAccount { max_conns: 1 }, target);
+        assert_eq!(owner, Account::owner(&at(path)), "{target}");
+        assert!(owner.is_some_and(|owner| !is_root || owner.uid >= 60_000), "{target}: {owner:?}");
+        assert_eq!(route(Suexec::Off, target), None, "{target}");
+    }
+    fs::remove_file(at("app/wsgi.py")).unwrap();
+    assert_eq!(route(Suexec::PerAccount { max_conns: 1 }, "/py/"), None);
 }
