@@ -84,6 +84,20 @@ impl Socket {
         Ok(rustix::io::retry_on_intr(|| rustix::net::recv(&self.fd, &mut *buf, flags)).map(|(len, _)| len)?)
     }
 
+    /// Looks at what is there, and leaves it. `WouldBlock` if nothing is.
+    pub(crate) fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+        Ok(rustix::io::retry_on_intr(|| rustix::net::recv(&self.fd, &mut *buf, flags)).map(|(len, _)| len)?)
+    }
+
+    /// Ends both directions, and drops what is unread: the close that follows is no reset.
+    pub(crate) fn end(&self) {
+        // It may have ended.
+        let _ = rustix::net::shutdown(&self.fd, Shutdown::Both);
+        let mut dropped = [0; 4096];
+        while let Ok(1..) = self.recv(&mut dropped) {}
+    }
+
     /// Writes what the socket takes. `WouldBlock` if it takes nothing.
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;

@@ -43,8 +43,9 @@ pub enum Fault {
         /// Bytes that still arrive.
         after: u64,
     },
-    /// `reset=100`: after this many bytes whoever gets them sees a reset of the connection (ECONNRESET). A Unix socket resets
-    /// only if bytes of that side are unread; those are waited for, a second at most.
+    /// `reset=100`: after this many bytes whoever gets them sees a reset of the connection (ECONNRESET), and may lose what of
+    /// them is not read yet. Over a Unix socket it is one for an application that has sent something; for one that has not,
+    /// or does not within a second, it is a close.
     Reset {
         /// Bytes that still arrive.
         after: u64,

@@ -86,6 +86,11 @@ impl Lane {
         self.pace
     }
 
+    /// Whether it ends with a reset.
+    pub(super) fn resets(&self) -> bool {
+        matches!(self.end, Some((_, End::Reset)))
+    }
+
     /// How it has ended, if it has.
     pub(super) fn ended(&self) -> Option<End> {
         self.end.filter(|(after, _)| self.passed >= *after).map(|(_, end)| end)

@@ -9,6 +9,7 @@ mod kind;
 mod lane;
 mod packets;
 mod relay;
+mod source;
 
 pub use direction::Direction;
 pub use faults::{DirectedFault, FaultError, Faults};

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::lane::{End, Lane, Pieces};
+use super::source::Source;
 use crate::connection::Socket;
 
 /// Bytes read at once.
@@ -26,6 +27,8 @@ enum Over {
     Quiet,
     /// The connection is closed.
     Close,
+    /// It is closed, and neither end sees a reset, whatever it has sent.
+    Cut,
     /// Whoever gets the bytes of this direction sees a reset.
     Reset,
 }
@@ -45,8 +48,10 @@ enum Left {
 /// Carries the bytes between both until the connection is over.
 pub(super) async fn relay(server: Socket, application: Socket, app: Lane, back: Lane) {
     let resets = {
-        let mut there = pin!(carry(&server, &application, app));
-        let mut back = pin!(carry(&application, &server, back));
+        // Only over TCP a reset needs no bytes.
+        let leaves_one = app.resets() && !application.is_tcp();
+        let mut there = pin!(carry(Source::new(&server, false), &server, &application, app));
+        let mut back = pin!(carry(Source::new(&application, leaves_one), &application, &server, back));
         let (mut there_over, mut back_over) = (false, false);
         loop {
             let (over, sink) = tokio::select! {
@@ -63,6 +68,11 @@ pub(super) async fn relay(server: Socket, application: Socket, app: Lane, back: 
                 Over::Quiet if there_over && back_over => break None,
                 Over::Quiet => {}
                 Over::Close => break None,
+                Over::Cut => {
+                    server.end();
+                    application.end();
+                    break None;
+                }
                 Over::Reset => break Some(sink),
             }
         }
@@ -87,10 +97,10 @@ async fn arm_reset(socket: &Socket) {
 }
 
 /// Carries one direction.
-async fn carry(from: &Socket, to: &Socket, mut lane: Lane) -> Over {
+async fn carry(mut source: Source<'_>, from: &Socket, to: &Socket, mut lane: Lane) -> Over {
     let (sender, receiver) = mpsc::channel(lane.capacity());
     let pieces = lane.pieces();
-    let (left, _) = tokio::join!(take(from, &mut lane, sender), give(to, receiver, pieces));
+    let (left, _) = tokio::join!(take(&mut source, &mut lane, sender), give(to, receiver, pieces));
     match left {
         Left::Eof => {
             let _ = to.shutdown_write();
@@ -98,14 +108,10 @@ async fn carry(from: &Socket, to: &Socket, mut lane: Lane) -> Over {
         }
         Left::Lost | Left::By(End::Reset) => Over::Reset,
         Left::Unwanted => Over::Quiet,
-        Left::By(End::Cut) => {
-            // The bytes before it are not lost to a reset.
-            let _ = to.shutdown_write();
-            Over::Close
-        }
+        Left::By(End::Cut) => Over::Cut,
         Left::By(End::HalfClose) => {
             let _ = to.shutdown_write();
-            drop_rest(from).await
+            drop_rest(&mut source, from).await
         }
         Left::By(End::NeverRead) => {
             while !from.is_closed() && from.readable().await.is_ok() {}
@@ -115,13 +121,13 @@ async fn carry(from: &Socket, to: &Socket, mut lane: Lane) -> Over {
 }
 
 /// Reads what the sender sends, as far as it goes on.
-async fn take(from: &Socket, lane: &mut Lane, sender: mpsc::Sender<Piece>) -> Left {
+async fn take(source: &mut Source<'_>, lane: &mut Lane, sender: mpsc::Sender<Piece>) -> Left {
     let mut buffer = vec![0; READ_SIZE];
     loop {
         if let Some(end) = lane.ended() {
             return Left::By(end);
         }
-        let (bytes, left) = match read(from, &mut buffer).await {
+        let (bytes, left) = match source.read(&mut buffer).await {
             Ok(0) => (lane.finish(), Some(Left::Eof)),
             Ok(len) => (lane.take(buffer.get_mut(..len).unwrap_or_default()), None),
             Err(_) => (lane.finish(), Some(Left::Lost)),
@@ -159,19 +165,10 @@ async fn give(to: &Socket, mut receiver: mpsc::Receiver<Piece>, pieces: Pieces) 
 }
 
 /// Reads and forgets what still comes.
-async fn drop_rest(from: &Socket) -> Over {
+async fn drop_rest(source: &mut Source<'_>, from: &Socket) -> Over {
     let mut buffer = vec![0; READ_SIZE];
-    while let Ok(1..) = read(from, &mut buffer).await {}
+    while let Ok(1..) = source.read(&mut buffer).await {}
     if from.is_gone() { Over::Close } else { Over::Quiet }
-}
-
-async fn read(from: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match from.recv(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => from.readable().await?,
-            result => return result,
-        }
-    }
 }
 
 async fn write_all(to: &Socket, mut bytes: &[u8]) -> io::Result<()> {

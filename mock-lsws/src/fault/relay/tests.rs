@@ -148,18 +148,44 @@ async fn a_cut_connection_ends_for_both_after_the_bytes_before_it() {
 async fn a_reset_is_one() {
     for fault in both("reset=5") {
         let (mut sender, mut receiver) = sender_and_receiver(&fault);
-        if fault.starts_with("app") {
-            // On a Unix socket it takes bytes that nobody has read.
-            sender.write_all(b"abcd").await.unwrap();
-            assert_eq!(exactly(&mut receiver, 4).await, b"abcd");
-            sender.write_all(b"efgh").await.unwrap();
-            assert_eq!(exactly(&mut receiver, 1).await, b"e");
-            receiver.write_all(b"unread").await.unwrap();
-        } else {
-            sender.write_all(b"abcdefgh").await.unwrap();
+        // What the receiver has sent arrives, in pieces and whole.
+        for said in ["x", "hello", "1", "22"] {
+            receiver.write_all(said.as_bytes()).await.unwrap();
+            assert_eq!(exactly(&mut sender, said.len()).await, said.as_bytes(), "{fault}");
         }
+        let begun = Instant::now();
+        sender.write_all(b"abcdefgh").await.unwrap();
         let (_, error) = rest(&mut receiver).await;
         assert_eq!(error, Some(io::ErrorKind::ConnectionReset), "{fault}");
+        assert!(begun.elapsed() < RESET_LIMIT, "at once: {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn where_a_reset_is_to_come_an_end_is_still_an_end() {
+    for fault in both("reset=100") {
+        for says_something in [true, false] {
+            let (mut sender, mut receiver) = sender_and_receiver(&fault);
+            if says_something {
+                receiver.write_all(b"answer").await.unwrap();
+            }
+            receiver.shutdown().await.unwrap();
+            let expected: &[u8] = if says_something { b"answer" } else { b"" };
+            assert_eq!(rest(&mut sender).await, (expected.to_vec(), None), "{fault}");
+            sender.write_all(b"more").await.unwrap();
+            assert_eq!(exactly(&mut receiver, 4).await, b"more", "{fault}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cut_is_no_reset_whatever_is_unread() {
+    for fault in both("cut=5") {
+        let (mut sender, mut receiver) = sender_and_receiver(&fault);
+        receiver.write_all(&bytes(100_000)).await.unwrap();
+        sender.write_all(&bytes(100_000)).await.unwrap();
+        assert_eq!(rest(&mut receiver).await, (bytes(5), None), "{fault}");
+        assert_eq!(rest(&mut sender).await.1, None, "{fault}");
     }
 }
 
