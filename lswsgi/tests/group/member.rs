@@ -128,7 +128,9 @@ fn one_worker_of_a_group_at_a_time_leaves_before_it_must() {
         \x20   while os.path.exists('wait'): time.sleep(.01)\n\
         os.register_at_fork(after_in_child=wait)\n\
         def application(environ, start_response):\n\
-        \x20   if environ['PATH_INFO'] == '/held': wait()\n\
+        \x20   if environ['PATH_INFO'] == '/held':\n\
+        \x20       print('held', flush=True)\n\
+        \x20       wait()\n\
         \x20   start_response('200 OK', [])\n\
         \x20   return [b'ok']\n";
     let start = application(source, 2).env("LSAPI_MAX_REQS", "6").arg("--max-requests-jitter").arg("4");
@@ -142,6 +144,8 @@ fn one_worker_of_a_group_at_a_time_leaves_before_it_must() {
     let mut received = Response::default();
     first.next(&mut received);
     assert_eq!(received.names(), ["REQ_RECEIVED"]);
+    // It is acknowledged before it is known to be the last.
+    group.log("held");
     for _ in 2..6 {
         assert_eq!(said(&second.get("/")), ["REQ_RECEIVED", "RESP_END"], "{}", group.said());
     }
